@@ -1,0 +1,146 @@
+//! Rows: every state reads back, and what is broken is named.
+
+use super::*;
+use cvm_shared::secret::DeviceToken;
+
+fn serial() -> SerialNumber {
+    SerialNumber::parse("SN-1").unwrap()
+}
+
+fn request() -> Request {
+    Request::new(&serial(), Generation::FIRST, KeySource::Service)
+}
+
+fn issued() -> Issued {
+    Issued {
+        certificate_id: CertificateId::parse("a".repeat(64)).unwrap(),
+        certificate_arn: "arn:aws:iot:eu-west-1:1:cert/a".to_owned(),
+        endpoint: "host".to_owned(),
+        bundle: BundleRef {
+            key: BundleKey::parse("b/x").unwrap(),
+            sha256: "b".repeat(64),
+        },
+    }
+}
+
+fn record(state: State) -> Record {
+    let typed = ThingTypeName::parse("meter").unwrap();
+    let name = AttributeName::parse("site").unwrap();
+    let value = ThingAttributeValue::parse("hall-7").unwrap();
+    let binding = Binding {
+        thing: ThingName::parse("thing-1").unwrap(),
+        policy: PolicyName::parse("policy").unwrap(),
+        thing_type: Some(typed),
+        thing_group: Some(ThingGroupName::parse("fleet").unwrap()),
+        attributes: Attributes::new(BTreeMap::from([(name, value)]), true).unwrap(),
+    };
+    let verifier = Verifier::derive(&serial(), &DeviceToken::parse("token").unwrap());
+    let mut record = Record::registered(serial(), verifier, binding);
+    record.epoch = Epoch(3);
+    record.requested_at = Some(UnixMillis(1_700_000_000_123));
+    record.state = state;
+    record
+}
+
+fn states() -> Vec<State> {
+    let lease = Lease {
+        epoch: Epoch(3),
+        owner: Owner::from_random([9; 16]),
+        until: UnixMillis(77),
+    };
+    let mut states = vec![State::Disabled, State::Registered];
+    for issued in [None, Some(issued())] {
+        let (request, lease) = (request(), lease.clone());
+        states.push(State::Requested {
+            request: request.clone(),
+            issued: issued.clone(),
+        });
+        states.push(State::Issuing {
+            request: request.clone(),
+            lease,
+            issued: issued.clone(),
+        });
+        let failure = FailureCode::PolicyMissing;
+        states.push(State::Failed {
+            request: request.id,
+            issued,
+            failure,
+            failed_at: UnixMillis(5),
+        });
+    }
+    for confirmed_at in [None, Some(UnixMillis(6))] {
+        states.push(State::Vended {
+            request: request().id,
+            issued: issued(),
+            confirmed_at,
+        });
+    }
+    states
+}
+
+#[test]
+fn every_state_reads_back() {
+    for state in states() {
+        let record = record(state);
+        assert_eq!(from_item(&to_item(&record)).unwrap(), record);
+    }
+}
+
+#[test]
+fn the_columns_have_the_seeds_names() {
+    let item = to_item(&record(State::Vended {
+        request: request().id,
+        issued: issued(),
+        confirmed_at: None,
+    }));
+    for name in [
+        "productid",
+        "accessToken",
+        "timestamp",
+        "applyState",
+        "certID",
+    ] {
+        assert!(item.contains_key(name), "{name}");
+    }
+    assert_eq!(item["applyState"].as_n().unwrap(), "-1");
+}
+
+#[test]
+fn the_secret_is_not_in_the_row() {
+    let item = format!("{:?}", to_item(&record(State::Registered)));
+    assert!(!item.contains("\"token\""), "{item}");
+}
+
+#[test]
+fn a_broken_attribute_is_named() {
+    let vended = State::Vended {
+        request: request().id,
+        issued: issued(),
+        confirmed_at: None,
+    };
+    let whole = to_item(&record(vended));
+    for (name, value) in [
+        ("accessToken", AttributeValue::S("plain secret".to_owned())),
+        ("applyState", AttributeValue::N("9".to_owned())),
+        ("certID", AttributeValue::S("short".to_owned())),
+        ("epoch", AttributeValue::S("3".to_owned())),
+        ("revision", AttributeValue::N("-1".to_owned())),
+        ("attributes", AttributeValue::Bool(true)),
+    ] {
+        let mut item = whole.clone();
+        item.insert(name.to_owned(), value);
+        assert_eq!(from_item(&item), Err(corrupt(name)));
+    }
+    for name in [
+        "productid",
+        "thingName",
+        "requestId",
+        "certID",
+        "bundle",
+        "generation",
+    ] {
+        let mut item = whole.clone();
+        item.remove(name);
+        assert_eq!(from_item(&item), Err(corrupt(name)));
+    }
+}

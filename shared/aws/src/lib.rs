@@ -1,0 +1,27 @@
+//! The AWS adapters that several sides share. AWS IoT is not among them: that one is the worker's.
+//!
+//! [`config`] turns the environment into types, [`clients`] builds the service clients once,
+//! [`classify`] is the only map from AWS errors to [`cvm_shared::failure::Failure`]; the rest are
+//! the ports: [`registry`] (DynamoDB, its rows in [`item`]), [`queue`] (SQS), [`vault`] (S3),
+//! [`system`] (clock and randomness); and [`roster`], by which operators add devices.
+
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        reason = "tests may panic"
+    )
+)]
+
+pub mod classify;
+pub mod clients;
+pub mod config;
+pub mod item;
+pub mod queue;
+pub mod registry;
+pub mod roster;
+pub mod system;
+pub mod telemetry;
+pub mod vault;

@@ -1,0 +1,124 @@
+//! The work queue and its dead letters on SQS.
+
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::MessageAttributeValue;
+use cvm_shared::failure::Failure;
+use cvm_shared::message::Order;
+use cvm_shared::ports::Delivery;
+use cvm_shared::ports::Queue;
+
+use crate::classify::failure;
+
+const SERVICE: &str = "sqs";
+
+/// The message attribute that says why a dead letter was parked.
+pub const REASON: &str = "parkReason";
+
+/// The longest delay of a new message (SQS API reference, `DelaySeconds`).
+const DELAY_MAX: u64 = 900;
+
+/// The longest visibility timeout (SQS API reference, `VisibilityTimeout`).
+const VISIBILITY_MAX: u64 = 43_200;
+
+/// The way into the work queue: all that the door gets.
+#[derive(Clone, Debug)]
+pub struct SqsQueue {
+    client: Client,
+    url: String,
+}
+
+impl SqsQueue {
+    /// The queue at this URL.
+    pub fn new(client: Client, url: String) -> Self {
+        Self { client, url }
+    }
+}
+
+impl Queue for SqsQueue {
+    async fn send(&self, order: &Order) -> Result<(), Failure> {
+        let call = self.client.send_message().queue_url(&self.url);
+        let sent = call.message_body(order.encode()).send().await;
+        sent.map(|_| ()).map_err(|error| failure(SERVICE, &error))
+    }
+}
+
+/// What a worker does with messages that the event source has handed to it.
+#[derive(Clone, Debug)]
+pub struct SqsDelivery {
+    client: Client,
+    url: String,
+    dead_letters_url: String,
+}
+
+impl SqsDelivery {
+    /// Deliveries from the queue at `url`, whose dead letters go to `dead_letters_url`.
+    pub fn new(client: Client, url: String, dead_letters_url: String) -> Self {
+        Self {
+            client,
+            url,
+            dead_letters_url,
+        }
+    }
+}
+
+impl Delivery for SqsDelivery {
+    async fn postpone(&self, receipt: &str, after: Duration) -> Result<(), Failure> {
+        let call = self.client.change_message_visibility();
+        let call = call.queue_url(&self.url).receipt_handle(receipt);
+        let sent = call
+            .visibility_timeout(seconds(after, VISIBILITY_MAX))
+            .send()
+            .await;
+        sent.map(|_| ()).map_err(|error| failure(SERVICE, &error))
+    }
+
+    async fn renew(&self, body: &str, after: Duration) -> Result<(), Failure> {
+        let call = self.client.send_message().queue_url(&self.url);
+        let call = call
+            .message_body(body)
+            .delay_seconds(seconds(after, DELAY_MAX));
+        call.send()
+            .await
+            .map(|_| ())
+            .map_err(|error| failure(SERVICE, &error))
+    }
+
+    async fn park(&self, body: &str, reason: &'static str) -> Result<(), Failure> {
+        let attribute = MessageAttributeValue::builder()
+            .data_type("String")
+            .string_value(reason)
+            .build()
+            .map_err(|_| Failure::Rejected {
+                service: SERVICE,
+                detail: "no attribute".to_owned(),
+            })?;
+        let call = self.client.send_message().queue_url(&self.dead_letters_url);
+        let call = call
+            .message_body(body)
+            .message_attributes(REASON, attribute);
+        call.send()
+            .await
+            .map(|_| ())
+            .map_err(|error| failure(SERVICE, &error))
+    }
+}
+
+/// Whole seconds, rounded up, within what SQS takes.
+fn seconds(span: Duration, most: u64) -> i32 {
+    let whole = span.as_millis().div_ceil(1000).min(u128::from(most));
+    i32::try_from(whole).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_round_up_and_stay_in_bounds() {
+        assert_eq!(seconds(Duration::from_millis(1), 900), 1);
+        assert_eq!(seconds(Duration::ZERO, 900), 0);
+        assert_eq!(seconds(Duration::from_secs(901), 900), 900);
+    }
+}

@@ -1,0 +1,293 @@
+//! The device table as an operator fills it: rows are added in batches, and none is ever replaced.
+//!
+//! An INSERT statement refuses a key that exists, also in a batch; `BatchWriteItem` would overwrite
+//! it. So whoever imports needs no right to change or replace a row: `dynamodb:PartiQLInsert`, and
+//! `dynamodb:GetItem` to see what stands in the way.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::BatchStatementError;
+use aws_sdk_dynamodb::types::BatchStatementRequest;
+use aws_sdk_dynamodb::types::BatchStatementResponse;
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use cvm_shared::failure::Failure;
+use cvm_shared::ports::Registry as _;
+use cvm_shared::record::Record;
+use tokio::task::JoinSet;
+
+use crate::classify::failure;
+use crate::item::from_item;
+use crate::item::to_item;
+use crate::registry::DynamoRegistry;
+
+const SERVICE: &str = "dynamodb";
+
+/// How many rows go into one call (`BatchExecuteStatement` takes no more).
+pub const BATCH: usize = 25;
+
+/// What became of a row that was to be added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inserted {
+    /// It is in the table now.
+    New,
+    /// The table has it already, with the same secret and binding: imported before, perhaps by a
+    /// call of this very run whose answer was lost.
+    Same,
+    /// The table has this one under its serial number; it stays as it is.
+    Conflict(Box<Record>),
+}
+
+impl Inserted {
+    /// What it means that `stored` stands where `offered` was to go.
+    ///
+    /// Only what an import sets is compared: a device that has moved on since is still the same.
+    pub fn beside(offered: &Record, stored: Record) -> Self {
+        let same = offered.serial == stored.serial
+            && offered.verifier == stored.verifier
+            && offered.binding == stored.binding;
+        if same {
+            Self::Same
+        } else {
+            Self::Conflict(Box::new(stored))
+        }
+    }
+}
+
+/// The device table, for adding rows.
+#[derive(Clone, Debug)]
+pub struct DynamoRoster {
+    client: Client,
+    table: String,
+    registry: DynamoRegistry,
+}
+
+impl DynamoRoster {
+    /// The roster in this table.
+    pub fn new(client: Client, table: String) -> Self {
+        Self {
+            registry: DynamoRegistry::new(client.clone(), table.clone()),
+            client,
+            table,
+        }
+    }
+
+    /// Adds these rows, [`BATCH`] per call; the answers are in their order, one each.
+    ///
+    /// A row that failed may have been written or not. Adding it again is harmless: it is `Same` then.
+    pub async fn insert_batch(&self, records: &[Record]) -> Vec<Result<Inserted, Failure>> {
+        let mut answers = Vec::with_capacity(records.len());
+        for call in records.chunks(BATCH) {
+            answers.extend(self.call(call).await);
+        }
+        answers
+    }
+
+    async fn call(&self, records: &[Record]) -> Vec<Result<Inserted, Failure>> {
+        let statements = records.iter().map(|record| self.statement(record));
+        let statements: Vec<_> = match statements.collect::<Result<_, _>>() {
+            Ok(statements) => statements,
+            Err(failure) => return vec![Err(failure); records.len()],
+        };
+        let call = self.client.batch_execute_statement();
+        match call.set_statements(Some(statements)).send().await {
+            Ok(answer) => self.answers(records, answer.responses()).await,
+            Err(error) => vec![Err(failure(SERVICE, &error)); records.len()],
+        }
+    }
+
+    fn statement(&self, record: &Record) -> Result<BatchStatementRequest, Failure> {
+        let (statement, values) = insert(&self.table, record);
+        BatchStatementRequest::builder()
+            .statement(statement)
+            .set_parameters(Some(values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(|_| rejected("statement not built"))
+    }
+
+    /// Each row's answer. A call that succeeds says nothing about its statements.
+    async fn answers(
+        &self,
+        records: &[Record],
+        responses: &[BatchStatementResponse],
+    ) -> Vec<Result<Inserted, Failure>> {
+        let mut reads = JoinSet::new();
+        let mut answers = Vec::with_capacity(records.len());
+        for (place, record) in records.iter().enumerate() {
+            let verdict = responses.get(place).map_or(
+                Verdict::Known(Err(unavailable("answer too short"))),
+                |response| verdict(record, response.error()),
+            );
+            answers.push(match verdict {
+                Verdict::Known(answer) => answer,
+                Verdict::LookUp => {
+                    let (registry, record) = (self.registry.clone(), record.clone());
+                    reads.spawn(async move { (place, look_up(&registry, &record).await) });
+                    // Stands if the read does not come back.
+                    Err(unavailable("read given up"))
+                }
+            });
+        }
+        while let Some(read) = reads.join_next().await {
+            if let Ok((place, answer)) = read {
+                answers[place] = answer;
+            }
+        }
+        answers
+    }
+}
+
+/// What a statement's answer says, or that the table must be asked.
+#[derive(Debug, PartialEq)]
+enum Verdict {
+    Known(Result<Inserted, Failure>),
+    LookUp,
+}
+
+fn verdict(record: &Record, error: Option<&BatchStatementError>) -> Verdict {
+    let Some(error) = error else {
+        return Verdict::Known(Ok(Inserted::New));
+    };
+    let code = error.code().map_or("no code", |code| code.as_str());
+    if code != "DuplicateItem" {
+        return Verdict::Known(Err(by_code(code)));
+    }
+    // The item in the way comes with a failed condition; that it comes with a duplicate is nowhere
+    // promised, and the emulator sends none.
+    match error.item() {
+        Some(item) => Verdict::Known(from_item(item).map(|row| Inserted::beside(record, row))),
+        None => Verdict::LookUp,
+    }
+}
+
+async fn look_up(registry: &DynamoRegistry, record: &Record) -> Result<Inserted, Failure> {
+    match registry.load(&record.serial).await? {
+        Some(stored) => Ok(Inserted::beside(record, stored)),
+        // Deleted since: the next attempt adds it.
+        None => Err(Failure::Contended),
+    }
+}
+
+/// A statement's error code: its own short list, unlike the codes of whole calls.
+fn by_code(code: &str) -> Failure {
+    match code {
+        "ThrottlingError" | "RequestLimitExceeded" | "ProvisionedThroughputExceeded" => {
+            Failure::Throttled { service: SERVICE }
+        }
+        "InternalServerError" | "TransactionConflict" => unavailable(code),
+        "AccessDenied" => Failure::Denied {
+            service: SERVICE,
+            detail: code.to_owned(),
+        },
+        _ => rejected(code),
+    }
+}
+
+fn unavailable(detail: &str) -> Failure {
+    Failure::Unavailable {
+        service: SERVICE,
+        detail: detail.to_owned(),
+    }
+}
+
+fn rejected(detail: &str) -> Failure {
+    Failure::Rejected {
+        service: SERVICE,
+        detail: detail.to_owned(),
+    }
+}
+
+/// The statement and its parameters: no value is ever part of the text.
+fn insert(table: &str, record: &Record) -> (String, Vec<AttributeValue>) {
+    let item: BTreeMap<_, _> = to_item(record).into_iter().collect();
+    let columns: Vec<_> = item.keys().map(|column| format!("'{column}': ?")).collect();
+    let table = table.replace('"', "\"\"");
+    let text = format!("INSERT INTO \"{table}\" VALUE {{{}}}", columns.join(", "));
+    (text, item.into_values().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::types::BatchStatementErrorCodeEnum;
+    use cvm_shared::failure::Class;
+    use cvm_shared::ids::PolicyName;
+    use cvm_shared::ids::SerialNumber;
+    use cvm_shared::ids::ThingName;
+    use cvm_shared::record::Attributes;
+    use cvm_shared::record::Binding;
+    use cvm_shared::secret::DeviceToken;
+    use cvm_shared::state::State;
+    use cvm_shared::verifier::Verifier;
+
+    use super::*;
+
+    fn record(thing: &str) -> Record {
+        let serial = SerialNumber::parse("SN-1").unwrap();
+        let token = DeviceToken::parse("0123456789abcdef").unwrap();
+        let binding = Binding {
+            thing: ThingName::parse(thing).unwrap(),
+            policy: PolicyName::parse("policy").unwrap(),
+            thing_type: None,
+            thing_group: None,
+            attributes: Attributes::default(),
+        };
+        Record::registered(serial.clone(), Verifier::derive(&serial, &token), binding)
+    }
+
+    fn duplicate() -> BatchStatementError {
+        BatchStatementError::builder()
+            .code(BatchStatementErrorCodeEnum::DuplicateItem)
+            .build()
+    }
+
+    #[test]
+    fn values_are_parameters_and_the_table_is_quoted() {
+        let (text, values) = insert("cvm-devices", &record("thing-1"));
+        assert_eq!(
+            text,
+            "INSERT INTO \"cvm-devices\" VALUE {'accessToken': ?, 'applyState': ?, 'epoch': ?, \
+             'generation': ?, 'policyName': ?, 'productid': ?, 'revision': ?, 'thingName': ?}"
+        );
+        assert_eq!(values.len(), 8);
+        assert_eq!(values[5], AttributeValue::S("SN-1".to_owned()));
+    }
+
+    #[test]
+    fn a_device_that_has_moved_on_is_the_same_and_another_binding_is_a_conflict() {
+        let mut moved_on = record("thing-1");
+        moved_on.state = State::Disabled;
+        moved_on.revision = 7;
+        let beside = |stored| Inserted::beside(&record("thing-1"), stored);
+        assert_eq!(beside(moved_on), Inserted::Same);
+        assert!(matches!(beside(record("thing-2")), Inserted::Conflict(_)));
+    }
+
+    #[test]
+    fn a_duplicate_is_looked_up_unless_it_comes_along() {
+        let offered = record("thing-1");
+        assert_eq!(verdict(&offered, Some(&duplicate())), Verdict::LookUp);
+        let mut told = duplicate();
+        told.item = Some(to_item(&offered));
+        let same = Verdict::Known(Ok(Inserted::Same));
+        assert_eq!(verdict(&offered, Some(&told)), same);
+        assert_eq!(verdict(&offered, None), Verdict::Known(Ok(Inserted::New)));
+    }
+
+    #[test]
+    fn codes_of_statements_are_classed() {
+        for (code, class) in [
+            ("ThrottlingError", Class::Wait),
+            ("RequestLimitExceeded", Class::Wait),
+            ("ProvisionedThroughputExceeded", Class::Wait),
+            ("InternalServerError", Class::Retry),
+            ("TransactionConflict", Class::Retry),
+            ("AccessDenied", Class::Operator),
+            ("ResourceNotFound", Class::Operator),
+            ("unheard of", Class::Operator),
+        ] {
+            assert_eq!(by_code(code).class(), class, "{code}");
+        }
+    }
+}

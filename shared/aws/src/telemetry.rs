@@ -1,0 +1,96 @@
+//! Logs: our own lines at the level asked for, everybody else's only from WARN on.
+//!
+//! The SDK and the Lambda runtime print whole requests and answers at DEBUG and TRACE: tokens and
+//! private keys. No setting turns that on here; the level is ours alone.
+
+use std::io;
+
+use tracing::Level;
+use tracing::Subscriber;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// The variable with the level, as Lambda's own log settings set it.
+const LEVEL: &str = "AWS_LAMBDA_LOG_LEVEL";
+
+/// Our crates and programs.
+const OURS: [&str; 7] = [
+    "cvm_shared",
+    "cvm_aws",
+    "cvm_ingest",
+    "cvm_worker",
+    "ingest",
+    "worker",
+    "janitor",
+];
+
+/// Starts logging to standard output as JSON, one object a line; pass `std::env::vars()`.
+///
+/// Only the first call in a process has an effect.
+pub fn init(vars: impl IntoIterator<Item = (String, String)>) {
+    let level = vars.into_iter().find(|(name, _)| name == LEVEL);
+    let level = level
+        .and_then(|(_, level)| level.parse().ok())
+        .unwrap_or(Level::INFO);
+    // A second subscriber is refused: the first one goes on.
+    let _ = subscriber(level, io::stdout).try_init();
+}
+
+fn subscriber<W>(level: Level, writer: W) -> impl Subscriber
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let ours = OURS.map(|target| (target, level));
+    let filter = Targets::new().with_default(Level::WARN).with_targets(ours);
+    let lines = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        // CloudWatch stamps each line.
+        .without_time()
+        .with_writer(writer);
+    tracing_subscriber::registry().with(filter).with(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn even_at_trace_nobody_elses_bodies_are_printed() {
+        let page = Page::default();
+        let writer = page.clone();
+        let logs = subscriber(Level::TRACE, move || writer.clone());
+        tracing::subscriber::with_default(logs, || {
+            tracing::trace!(target: "aws_smithy_runtime::client", body = "hunter2", "request");
+            tracing::debug!(target: "lambda_runtime::layers", body = "hunter2", "event");
+            tracing::debug!(target: "hyper_util", "hunter2");
+            tracing::trace!(target: "cvm_worker::run", serial = "SN-1", "ours");
+            tracing::warn!(target: "lambda_runtime", "theirs");
+        });
+        let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+        assert!(!text.contains("hunter2"), "{text}");
+        assert!(
+            text.contains("\"serial\":\"SN-1\"") && text.contains("theirs"),
+            "{text}"
+        );
+    }
+}

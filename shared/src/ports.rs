@@ -1,0 +1,185 @@
+//! What the outside must do for us, and what it promises. Adapters and fakes face one contract suite.
+
+use std::future::Future;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::csr::Csr;
+use crate::failure::Failure;
+use crate::ids::BundleKey;
+use crate::ids::CertificateId;
+use crate::ids::SerialNumber;
+use crate::message::Order;
+use crate::record::Binding;
+use crate::record::Issued;
+use crate::record::Record;
+use crate::secret::PrivateKeyPem;
+use crate::time::UnixMillis;
+
+/// The device table.
+pub trait Registry: Send + Sync {
+    /// The row of this device as of now: every write that was answered before is in it.
+    fn load(
+        &self,
+        serial: &SerialNumber,
+    ) -> impl Future<Output = Result<Option<Record>, Failure>> + Send;
+
+    /// Writes `after` if the row still is `before`, in one step.
+    ///
+    /// `Done` means that the row is `after` now and was written by a call with these arguments: a
+    /// write whose answer was lost and that is repeated is `Done` too. `Changed` hands out the row
+    /// that stood in the way. An `Unavailable` failure may have written or not.
+    fn swap(
+        &self,
+        before: &Record,
+        after: &Record,
+    ) -> impl Future<Output = Result<Swap, Failure>> + Send;
+}
+
+/// What became of a conditional write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Swap {
+    /// Written.
+    Done,
+    /// Not written: the row is this one.
+    Changed(Box<Record>),
+}
+
+/// The way into the work queue.
+pub trait Queue: Send + Sync {
+    /// Puts the order into the queue. `Ok` means that it will be delivered at least once.
+    fn send(&self, order: &Order) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
+/// What a worker may do with a message that it holds.
+pub trait Delivery: Send + Sync {
+    /// Keeps the message invisible for this long from now on, up to 12 hours.
+    fn postpone(
+        &self,
+        receipt: &str,
+        after: Duration,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Sends a fresh copy that shows after a delay of at most 15 minutes; its receive count is new.
+    fn renew(
+        &self,
+        body: &str,
+        after: Duration,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Puts a copy into the dead letters with the reason beside it.
+    fn park(
+        &self,
+        body: &str,
+        reason: &'static str,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
+/// AWS IoT. None of the `create` calls may be repeated by the adapter on its own: each that
+/// succeeds makes another certificate.
+pub trait Issuer: Send + Sync {
+    /// Has the request signed: an INACTIVE certificate for the device's own key.
+    fn create_from_csr(
+        &self,
+        csr: &Csr,
+    ) -> impl Future<Output = Result<NewCertificate, Failure>> + Send;
+
+    /// Has a key and an INACTIVE certificate made. The key is answered once and never again.
+    fn create_with_keys(
+        &self,
+    ) -> impl Future<Output = Result<(NewCertificate, PrivateKeyPem), Failure>> + Send;
+
+    /// Creates the Thing if it is missing and puts it into its group; repeatable.
+    fn ensure_thing(&self, binding: &Binding) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Attaches policy and Thing to the certificate; repeatable.
+    fn attach(
+        &self,
+        issued: &Issued,
+        binding: &Binding,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Makes the certificate ACTIVE; repeatable.
+    fn activate(
+        &self,
+        certificate: &CertificateId,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Deactivates, detaches and deletes the certificate, so that nobody can activate it again;
+    /// repeatable, and `Ok` for one that is already gone.
+    fn retire(
+        &self,
+        certificate: &CertificateRef,
+        binding: &Binding,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// The host name that devices connect to.
+    fn endpoint(&self) -> impl Future<Output = Result<String, Failure>> + Send;
+}
+
+/// A certificate, by the two names that AWS IoT knows it by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateRef {
+    /// Its id.
+    pub id: CertificateId,
+    /// Its ARN.
+    pub arn: String,
+}
+
+impl From<&Issued> for CertificateRef {
+    fn from(issued: &Issued) -> Self {
+        Self {
+            id: issued.certificate_id.clone(),
+            arn: issued.certificate_arn.clone(),
+        }
+    }
+}
+
+/// A certificate just created, INACTIVE and known to nobody else yet.
+#[derive(Clone, Debug)]
+pub struct NewCertificate {
+    /// Its names.
+    pub names: CertificateRef,
+    /// The certificate in PEM form.
+    pub pem: String,
+}
+
+/// Where bundles wait for their devices.
+pub trait Vault: Send + Sync {
+    /// Stores a bundle under a key that was never used before, encrypted at rest. Repeating the
+    /// call is harmless: the first content stays.
+    fn stage(
+        &self,
+        key: &BundleKey,
+        bytes: &Zeroizing<Vec<u8>>,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Whether the bundle is there. Its content is not read.
+    fn holds(&self, key: &BundleKey) -> impl Future<Output = Result<bool, Failure>> + Send;
+
+    /// A URL that fetches the bundle for this long and no longer.
+    fn presign(
+        &self,
+        key: &BundleKey,
+        valid: Duration,
+    ) -> impl Future<Output = Result<String, Failure>> + Send;
+
+    /// Destroys the bundle; repeatable.
+    fn shred(&self, key: &BundleKey) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
+/// Time.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> UnixMillis;
+
+    /// Waits.
+    fn sleep(&self, span: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// Randomness for names and jitter.
+pub trait Random: Send + Sync {
+    /// 16 bytes that nobody can guess.
+    fn bytes(&self) -> [u8; 16];
+}

@@ -1,0 +1,142 @@
+//! The device record: one row of the table, as the program sees it.
+
+use std::collections::BTreeMap;
+
+use crate::ids::AttributeName;
+use crate::ids::AttributeValue;
+use crate::ids::BundleKey;
+use crate::ids::CertificateId;
+use crate::ids::Malformed;
+use crate::ids::PolicyName;
+use crate::ids::SerialNumber;
+use crate::ids::ThingGroupName;
+use crate::ids::ThingName;
+use crate::ids::ThingTypeName;
+use crate::lease::Epoch;
+use crate::request::Generation;
+use crate::state::State;
+use crate::time::UnixMillis;
+use crate::verifier::Verifier;
+
+/// One device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The device (`productid`).
+    pub serial: SerialNumber,
+    /// What its secret is checked against (`accessToken`).
+    pub verifier: Verifier,
+    /// What its certificate is bound to.
+    pub binding: Binding,
+    /// How often it was provisioned anew.
+    pub generation: Generation,
+    /// How often its row was claimed by a worker; only grows.
+    pub epoch: Epoch,
+    /// How often its row was written; the condition of every write.
+    pub revision: u64,
+    /// When its certificate was asked for (`timestamp`).
+    pub requested_at: Option<UnixMillis>,
+    /// Where it stands (`applyState` and what belongs to it).
+    pub state: State,
+}
+
+impl Record {
+    /// A device as it is first imported.
+    pub fn registered(serial: SerialNumber, verifier: Verifier, binding: Binding) -> Self {
+        Self {
+            serial,
+            verifier,
+            binding,
+            generation: Generation::FIRST,
+            epoch: Epoch::default(),
+            revision: 1,
+            requested_at: None,
+            state: State::Registered,
+        }
+    }
+}
+
+/// The Thing and the policy that a device's certificate is bound to. It comes from the table alone,
+/// never from a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// The Thing; created by the worker if it is missing.
+    pub thing: ThingName,
+    /// The policy; made by the operator.
+    pub policy: PolicyName,
+    /// The type of a Thing that the worker creates.
+    pub thing_type: Option<ThingTypeName>,
+    /// The group that the Thing is put into.
+    pub thing_group: Option<ThingGroupName>,
+    /// The attributes of a Thing that the worker creates.
+    pub attributes: Attributes,
+}
+
+/// Thing attributes: at most 3, or 50 on a Thing with a type (AWS IoT quotas).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attributes(BTreeMap<AttributeName, AttributeValue>);
+
+impl Attributes {
+    /// Takes the attributes of a Thing with or without a type.
+    pub fn new(
+        map: BTreeMap<AttributeName, AttributeValue>,
+        typed: bool,
+    ) -> Result<Self, Malformed> {
+        let most = if typed { 50 } else { 3 };
+        if map.len() > most {
+            let rule = format!("may be at most {most} (50 with a Thing type, 3 without)");
+            return Err(Malformed::new("attributes", rule));
+        }
+        Ok(Self(map))
+    }
+
+    /// The attributes in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&AttributeName, &AttributeValue)> {
+        self.0.iter()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// A certificate that was committed to the row, and the bundle that was staged before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issued {
+    /// The certificate (`certID`).
+    pub certificate_id: CertificateId,
+    /// Its ARN, as AWS IoT gave it: no partition is ever guessed.
+    pub certificate_arn: String,
+    /// The AWS IoT data endpoint (host name) that the device connects to.
+    pub endpoint: String,
+    /// The bundle that the device fetches.
+    pub bundle: BundleRef,
+}
+
+/// A staged bundle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BundleRef {
+    /// Where it lies in the vault.
+    pub key: BundleKey,
+    /// SHA-256 of its bytes in lower-case hex.
+    pub sha256: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_are_counted_as_aws_iot_counts_them() {
+        let four: BTreeMap<_, _> = (0..4)
+            .map(|i| {
+                (
+                    AttributeName::parse(format!("n{i}")).unwrap(),
+                    AttributeValue::parse("v").unwrap(),
+                )
+            })
+            .collect();
+        assert!(Attributes::new(four.clone(), true).is_ok());
+        assert!(Attributes::new(four, false).is_err());
+    }
+}
