@@ -1,0 +1,105 @@
+//! What the door is told by its environment.
+
+use std::time::Duration;
+
+use cvm_aws::config::ConfigError;
+use cvm_aws::config::Env;
+use cvm_shared::trust::TrustBundle;
+
+/// The door's configuration.
+#[derive(Clone, Debug)]
+pub struct IngestConfig {
+    /// The device table's name.
+    pub table: String,
+    /// The work queue.
+    pub queue_url: String,
+    /// The bucket of staged bundles.
+    pub bucket: String,
+    /// What the door tells devices.
+    pub terms: Terms,
+    /// The roots that devices are told to trust.
+    pub trust: TrustBundle,
+}
+
+/// What the door tells devices about time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// How long a bundle's URL lives.
+    pub presign: Duration,
+    /// The least seconds between two polls.
+    pub poll_seconds: u64,
+}
+
+impl IngestConfig {
+    /// Reads the variables; a missing, malformed or unknown one is refused by name.
+    pub fn from_env(mut env: Env) -> Result<Self, ConfigError> {
+        let extra = env.optional("CVM_TRUST_ANCHORS_PEM").unwrap_or_default();
+        let trust = TrustBundle::with_extra(&extra).map_err(|refusal| ConfigError::Malformed {
+            name: "CVM_TRUST_ANCHORS_PEM",
+            rule: refusal.rule,
+        })?;
+        let config = Self {
+            table: env.text("CVM_TABLE")?,
+            queue_url: env.text("CVM_QUEUE_URL")?,
+            bucket: env.text("CVM_BUCKET")?,
+            terms: Terms {
+                presign: Duration::from_secs(env.number("CVM_PRESIGN_SECONDS", 10..=120)?),
+                poll_seconds: env.number("CVM_POLL_SECONDS", 1..=3600)?,
+            },
+            trust,
+        };
+        env.finish()?;
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(changes: &[(&str, &str)]) -> Result<IngestConfig, String> {
+        let mut vars = vec![
+            ("CVM_TABLE", "t"),
+            ("CVM_QUEUE_URL", "q"),
+            ("CVM_BUCKET", "b"),
+            ("CVM_PRESIGN_SECONDS", "120"),
+            ("CVM_POLL_SECONDS", "2"),
+        ];
+        vars.retain(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
+        let vars = vars
+            .iter()
+            .chain(changes)
+            .filter(|(_, value)| *value != "-");
+        let vars = vars.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        IngestConfig::from_env(Env::new(vars)).map_err(|refusal| refusal.to_string())
+    }
+
+    #[test]
+    fn bad_environments_are_refused_by_name() {
+        assert!(with(&[]).is_ok());
+        for (name, value, rule) in [
+            (
+                "CVM_TABLE",
+                "-",
+                "environment variable CVM_TABLE is missing",
+            ),
+            (
+                "CVM_PRESIGN_SECONDS",
+                "121",
+                "environment variable CVM_PRESIGN_SECONDS must be a number from 10 to 120",
+            ),
+            (
+                "CVM_TRUST_ANCHORS_PEM",
+                "rubbish",
+                "environment variable CVM_TRUST_ANCHORS_PEM holds no PEM block",
+            ),
+            (
+                "CVM_POLL_SECOND",
+                "2",
+                "unknown environment variable CVM_POLL_SECOND",
+            ),
+        ] {
+            assert_eq!(with(&[(name, value)]).unwrap_err(), rule);
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The open door: authenticates devices, accepts what they ask for, shows how it stands.
+//!
+//! It cannot issue. One request runs through: [`http`] (what came, what goes back), [`routes`]
+//! (which call it is), [`door`] (who asks), then [`submit`], [`show`], [`confirm`] or [`roots`].
+//! Every refusal is a member of the closed list in [`problem`].
+
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        reason = "tests may panic"
+    )
+)]
+
+pub mod config;
+pub mod confirm;
+pub mod credentials;
+pub mod door;
+pub mod http;
+pub mod problem;
+pub mod roots;
+pub mod routes;
+pub mod show;
+pub mod submission;
+pub mod submit;

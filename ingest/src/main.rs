@@ -1,0 +1,48 @@
+//! The door's shell: a Lambda function behind an API Gateway HTTP API.
+
+use aws_lambda_events::event::apigw::ApiGatewayV2httpRequest;
+use cvm_aws::clients::CallLimits;
+use cvm_aws::clients::sdk_config;
+use cvm_aws::config::Env;
+use cvm_aws::queue::SqsQueue;
+use cvm_aws::registry::DynamoRegistry;
+use cvm_aws::system::SystemClock;
+use cvm_aws::system::SystemRandom;
+use cvm_aws::telemetry;
+use cvm_aws::vault::S3Vault;
+use cvm_ingest::config::IngestConfig;
+use cvm_ingest::door::Door;
+use cvm_ingest::door::DummyKey;
+use cvm_ingest::http::Asked;
+use lambda_runtime::LambdaEvent;
+use lambda_runtime::service_fn;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the shell reads the environment, once"
+    )]
+    let vars: Vec<(String, String)> = std::env::vars().collect();
+    telemetry::init(vars.clone());
+    let config = IngestConfig::from_env(Env::new(vars))?;
+    let sdk = sdk_config(CallLimits::INGEST).await;
+    let door = Door {
+        registry: DynamoRegistry::new(aws_sdk_dynamodb::Client::new(&sdk), config.table),
+        queue: SqsQueue::new(aws_sdk_sqs::Client::new(&sdk), config.queue_url),
+        vault: S3Vault::new(aws_sdk_s3::Client::new(&sdk), config.bucket, None),
+        clock: SystemClock,
+        random: SystemRandom,
+        terms: config.terms,
+        trust: config.trust,
+        dummy: DummyKey::fresh(&SystemRandom),
+    };
+    let door = &door;
+    lambda_runtime::run(service_fn(
+        |event: LambdaEvent<ApiGatewayV2httpRequest>| async move {
+            let answer = door.answer(Asked::from_event(event.payload)).await;
+            Ok::<_, lambda_runtime::Error>(answer.into_event())
+        },
+    ))
+    .await
+}

@@ -1,0 +1,83 @@
+//! Accepting a request: the order is sent first, then the row is marked.
+//!
+//! A crash between the two leaves an order that the worker can carry out by itself, and a device
+//! that asks again; the other way round it would leave a row that nobody works on.
+
+use cvm_shared::csr::Csr;
+use cvm_shared::event::Event;
+use cvm_shared::event::Refusal;
+use cvm_shared::message::Order;
+use cvm_shared::ports::Clock;
+use cvm_shared::ports::Queue;
+use cvm_shared::ports::Random;
+use cvm_shared::ports::Registry;
+use cvm_shared::ports::Vault;
+use cvm_shared::record::Record;
+use cvm_shared::request::KeySource;
+use cvm_shared::request::Request;
+use cvm_shared::state::next;
+use cvm_shared::write::Written;
+use cvm_shared::write::write;
+
+use crate::door::Door;
+use crate::http::Answer;
+use crate::problem::Refused;
+use crate::submission::Submission;
+
+impl<R, Q, V, C, N> Door<R, Q, V, C, N>
+where
+    R: Registry,
+    Q: Queue,
+    V: Vault,
+    C: Clock,
+    N: Random,
+{
+    /// `POST /v1/certificates`.
+    pub(crate) async fn submit(&self, submission: Submission) -> Result<Answer, Refused> {
+        let row = self.login(&submission.credentials).await?;
+        let request = Request::new(&row.serial, row.generation, key_source(submission.csr)?);
+        let event = Event::Apply {
+            request: request.clone(),
+            now: self.clock.now(),
+        };
+        if let Err(refusal) = next(&row, &event) {
+            return self.refused(&row, &refusal).await;
+        }
+        let order = Order {
+            serial: row.serial.clone(),
+            generation: row.generation,
+            request,
+        };
+        self.queue.send(&order).await?;
+        tracing::info!(serial = %order.serial, request = %order.request.id, "accepted");
+        match write(&self.registry, row, |_| event.clone()).await? {
+            Written::Applied(row) => self.view(&row).await,
+            Written::Refused(row, refusal) => self.refused(&row, &refusal).await,
+        }
+    }
+
+    /// A row that this request does not change: asking the same again shows how it stands.
+    async fn refused(&self, row: &Record, refusal: &Refusal) -> Result<Answer, Refused> {
+        match refusal {
+            Refusal::Already | Refusal::FailedForGood { .. } => self.view(row).await,
+            Refusal::OtherRequest | Refusal::StaleGeneration => Err(Refused::OtherRequest),
+            Refusal::Confirmed => Err(Refused::Confirmed),
+            Refusal::Disabled => Err(Refused::Unauthorized),
+            // Answers to a worker's events, never to an application.
+            Refusal::LeaseHeld { .. }
+            | Refusal::LeaseLost
+            | Refusal::NothingAsked
+            | Refusal::NotIssued => Err(Refused::Unavailable { retry_after: 5 }),
+        }
+    }
+}
+
+/// Only now is the signing request looked into: strangers never reach that parser.
+fn key_source(csr: Option<String>) -> Result<KeySource, Refused> {
+    match csr {
+        Some(text) => Ok(KeySource::Device(
+            Csr::parse(&text).map_err(Refused::BadCsr)?,
+        )),
+        None => Ok(KeySource::Service),
+    }
+}
