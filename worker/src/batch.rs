@@ -1,0 +1,196 @@
+//! A batch of messages: each is decoded, run and settled by itself, so no message harms another.
+
+use std::panic::AssertUnwindSafe;
+
+use aws_lambda_events::event::sqs::SqsBatchResponse;
+use aws_lambda_events::event::sqs::SqsEvent;
+use aws_lambda_events::event::sqs::SqsMessage;
+use cvm_shared::failure::Failure;
+use cvm_shared::message::Order;
+use cvm_shared::outcome::Outcome;
+use cvm_shared::outcome::ParkReason;
+use cvm_shared::outcome::Retry;
+use cvm_shared::ports::Clock;
+use cvm_shared::ports::Delivery;
+use cvm_shared::ports::Issuer;
+use cvm_shared::ports::Random;
+use cvm_shared::ports::Registry;
+use cvm_shared::ports::Vault;
+use cvm_shared::time::UnixMillis;
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
+
+use crate::ending::Stop;
+use crate::run::Limits;
+use crate::run::Worker;
+use crate::settle::Attempt;
+use crate::settle::settle;
+
+/// A batch that cannot be answered message by message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a message of the batch lacks {0}")]
+pub struct Unanswerable(&'static str);
+
+/// A message as the event source hands it over.
+struct Held<'a> {
+    id: &'a str,
+    receipt: &'a str,
+    body: &'a str,
+    receives: u32,
+}
+
+/// Works a batch off and names the messages that must come back.
+///
+/// An empty identifier would make the whole batch come back, so a message without one is refused
+/// loudly here.
+pub async fn work_off<R, I, V, C, N, D>(
+    worker: &Worker<R, I, V, C, N>,
+    delivery: &D,
+    max_receives: u32,
+    event: &SqsEvent,
+    deadline: UnixMillis,
+) -> Result<SqsBatchResponse, Unanswerable>
+where
+    R: Registry,
+    I: Issuer,
+    V: Vault,
+    C: Clock,
+    N: Random,
+    D: Delivery,
+{
+    let held: Vec<Held<'_>> = event.records.iter().map(hold).collect::<Result<_, _>>()?;
+    let ends = held.iter().map(|message| async {
+        let attempt = Attempt {
+            receives: message.receives,
+            max_receives,
+            jitter: jitter(worker.random.bytes()),
+        };
+        let outcome = Box::pin(outcome_of(worker, message, attempt, deadline)).await;
+        let gone = answer(delivery, message, attempt, outcome).await;
+        (!gone).then_some(message.id)
+    });
+    let back: Vec<&str> = join_all(ends).await.into_iter().flatten().collect();
+    let mut response = SqsBatchResponse::default();
+    response.set_failures(back);
+    Ok(response)
+}
+
+/// Half of the random bytes: plenty to spread delays.
+fn jitter(bytes: [u8; 16]) -> u64 {
+    let half = u128::from_le_bytes(bytes) >> 64;
+    u64::try_from(half).unwrap_or_default()
+}
+
+fn hold(message: &SqsMessage) -> Result<Held<'_>, Unanswerable> {
+    let present = |text: &'_ Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
+    if !present(&message.message_id) {
+        return Err(Unanswerable("its id"));
+    }
+    if !present(&message.receipt_handle) {
+        return Err(Unanswerable("its receipt handle"));
+    }
+    let receives = message.attributes.get("ApproximateReceiveCount");
+    Ok(Held {
+        id: message.message_id.as_deref().unwrap_or_default(),
+        receipt: message.receipt_handle.as_deref().unwrap_or_default(),
+        body: message.body.as_deref().unwrap_or_default(),
+        receives: receives.and_then(|count| count.parse().ok()).unwrap_or(1),
+    })
+}
+
+/// Runs one message and says what became of it.
+async fn outcome_of<R, I, V, C, N>(
+    worker: &Worker<R, I, V, C, N>,
+    message: &Held<'_>,
+    attempt: Attempt,
+    deadline: UnixMillis,
+) -> Outcome
+where
+    R: Registry,
+    I: Issuer,
+    V: Vault,
+    C: Clock,
+    N: Random,
+{
+    let Ok(order) = Order::decode(message.body) else {
+        tracing::error!(message = message.id, "unreadable, parked");
+        return Outcome::Park(ParkReason::Unreadable);
+    };
+    let limits = Limits {
+        deadline,
+        last: attempt.is_last(),
+    };
+    let run = AssertUnwindSafe(worker.run(&order, limits)).catch_unwind();
+    let result = run
+        .await
+        .unwrap_or_else(|_| Err(Stop::GivenBack(panicked())));
+    if let Err(Stop::GivenBack(failure) | Stop::Failed(failure)) = &result {
+        tracing::warn!(serial = %order.serial, request = %order.request.id, %failure, "not vended");
+    }
+    let outcome = settle(result, attempt);
+    told(message, &order, &outcome);
+    outcome
+}
+
+/// A panic is a fault of ours. It counts as a failed attempt of its message and of no other.
+fn panicked() -> Failure {
+    Failure::Unavailable {
+        service: "worker",
+        detail: "panic".to_owned(),
+    }
+}
+
+/// One line for each message: whose it was and what became of it; never what it says.
+fn told(message: &Held<'_>, order: &Order, outcome: &Outcome) {
+    let (message, serial, request) = (message.id, &order.serial, &order.request.id);
+    match outcome {
+        Outcome::Ack(how) => tracing::info!(message, %serial, %request, ?how, "done"),
+        Outcome::Retry(Retry {
+            after,
+            code,
+            spends_attempt,
+        }) => {
+            let (seconds, code) = (after.as_secs(), code.as_str());
+            tracing::info!(message, %serial, %request, code, seconds, spends_attempt, "comes back");
+        }
+        Outcome::Park(reason) => {
+            let reason = reason.code();
+            tracing::error!(message, %serial, %request, reason, "parked");
+        }
+    }
+}
+
+/// Tells the queue; whether the message may go. If the queue cannot be told, the message stays: it
+/// comes back when its visibility timeout ends, and nothing is lost.
+async fn answer<D: Delivery>(
+    delivery: &D,
+    message: &Held<'_>,
+    attempt: Attempt,
+    outcome: Outcome,
+) -> bool {
+    let told = match outcome {
+        Outcome::Ack(_) => return true,
+        Outcome::Park(reason) => delivery
+            .park(message.body, reason.code())
+            .await
+            .map(|()| true),
+        Outcome::Retry(retry) if renews(retry, attempt) => delivery
+            .renew(message.body, retry.after)
+            .await
+            .map(|()| true),
+        Outcome::Retry(retry) => delivery
+            .postpone(message.receipt, retry.after)
+            .await
+            .map(|()| false),
+    };
+    told.unwrap_or_else(|failure| {
+        tracing::warn!(message = message.id, %failure, "the queue could not be told");
+        false
+    })
+}
+
+/// Whether a waiting message must go on as a fresh copy: the queue counts every receive, and a
+/// message that only waits must never be counted to death.
+fn renews(retry: Retry, attempt: Attempt) -> bool {
+    !retry.spends_attempt && attempt.receives + 1 >= attempt.max_receives
+}

@@ -1,0 +1,349 @@
+//! AWS IoT: the one file that names its client.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_iot::Client;
+use aws_sdk_iot::config::Intercept;
+use aws_sdk_iot::config::retry::RetryConfig;
+use aws_sdk_iot::error::ProvideErrorMetadata;
+use aws_sdk_iot::error::SdkError;
+use aws_sdk_iot::types::AttributePayload;
+use aws_sdk_iot::types::CertificateStatus;
+use backon::BackoffBuilder as _;
+use backon::ExponentialBuilder;
+use cvm_aws::classify::failure;
+use cvm_shared::csr::Csr;
+use cvm_shared::failure::Failure;
+use cvm_shared::ids::CertificateId;
+use cvm_shared::ports::CertificateRef;
+use cvm_shared::ports::Clock;
+use cvm_shared::ports::Issuer;
+use cvm_shared::ports::NewCertificate;
+use cvm_shared::record::Binding;
+use cvm_shared::record::Issued;
+use cvm_shared::secret::PrivateKeyPem;
+use futures_util::join;
+use tokio::sync::OnceCell;
+
+use crate::pacer::Api;
+use crate::pacer::Pacer;
+
+const SERVICE: &str = "iot";
+
+/// How long a call may wait for its turn before the row is given back instead.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How often a certificate that will not go is tried to be deleted.
+const RETIRE_TRIES: usize = 6;
+
+/// The client of AWS IoT: nobody else may name its type.
+pub fn client(sdk: &SdkConfig) -> Client {
+    Client::new(sdk)
+}
+
+/// The same with an interceptor, for instance one that records the calls.
+pub fn client_with(sdk: &SdkConfig, interceptor: impl Intercept + 'static) -> Client {
+    let config = aws_sdk_iot::config::Builder::from(sdk).interceptor(interceptor);
+    Client::from_conf(config.build())
+}
+
+/// AWS IoT behind the pacer.
+#[derive(Debug)]
+pub struct AwsIssuer<C> {
+    client: Client,
+    pacer: Pacer,
+    clock: C,
+    endpoint: OnceCell<String>,
+}
+
+impl<C: Clock> AwsIssuer<C> {
+    /// An issuer that calls at the pacer's rate.
+    pub fn new(client: Client, pacer: Pacer, clock: C) -> Self {
+        Self {
+            client,
+            pacer,
+            clock,
+            endpoint: OnceCell::new(),
+        }
+    }
+
+    async fn turn(&self, api: Api) -> Result<(), Failure> {
+        self.pacer.turn(api, &self.clock, PATIENCE).await
+    }
+
+    async fn set_status(
+        &self,
+        id: &CertificateId,
+        status: CertificateStatus,
+    ) -> Result<(), Failure> {
+        self.turn(Api::UpdateCertificate).await?;
+        let call = self.client.update_certificate().certificate_id(id.as_str());
+        match call.new_status(status).send().await {
+            Ok(_) => Ok(()),
+            Err(error) if is(&error, NOT_FOUND) => Err(Failure::CertificateGone),
+            Err(error) => Err(failure(SERVICE, &error)),
+        }
+    }
+
+    async fn attach_policy(&self, issued: &Issued, binding: &Binding) -> Result<(), Failure> {
+        self.turn(Api::AttachPolicy).await?;
+        let call = self
+            .client
+            .attach_policy()
+            .policy_name(binding.policy.as_str());
+        match call.target(&issued.certificate_arn).send().await {
+            Ok(_) => Ok(()),
+            Err(error) if is(&error, NOT_FOUND) => Err(self
+                .missing(&issued.certificate_id, Failure::PolicyMissing)
+                .await),
+            Err(error) => Err(failure(SERVICE, &error)),
+        }
+    }
+
+    async fn attach_thing(&self, issued: &Issued, binding: &Binding) -> Result<(), Failure> {
+        let call = self
+            .client
+            .attach_thing_principal()
+            .thing_name(binding.thing.as_str());
+        match call.principal(&issued.certificate_arn).send().await {
+            Ok(_) => Ok(()),
+            Err(error) if is(&error, NOT_FOUND) => {
+                // The Thing was ensured a moment ago; AWS IoT may not see it everywhere yet.
+                let unseen = Failure::Unavailable {
+                    service: SERVICE,
+                    detail: "Thing not visible yet".to_owned(),
+                };
+                Err(self.missing(&issued.certificate_id, unseen).await)
+            }
+            Err(error) => Err(failure(SERVICE, &error)),
+        }
+    }
+
+    /// "Not found" does not say what was not: it is the certificate, or else `other`.
+    async fn missing(&self, id: &CertificateId, other: Failure) -> Failure {
+        match self
+            .client
+            .describe_certificate()
+            .certificate_id(id.as_str())
+            .send()
+            .await
+        {
+            Ok(_) => other,
+            Err(error) if is(&error, NOT_FOUND) => Failure::CertificateGone,
+            Err(error) => failure(SERVICE, &error),
+        }
+    }
+
+    /// Deletes the certificate; `false` if it is still active or attached.
+    async fn delete(&self, id: &CertificateId) -> Result<bool, Failure> {
+        match self
+            .client
+            .delete_certificate()
+            .certificate_id(id.as_str())
+            .send()
+            .await
+        {
+            Ok(_) => Ok(true),
+            Err(error) if is(&error, NOT_FOUND) => Ok(true),
+            Err(error) if is(&error, "CertificateStateException") => Ok(false),
+            Err(error) if is(&error, "DeleteConflictException") => Ok(false),
+            Err(error) => Err(failure(SERVICE, &error)),
+        }
+    }
+
+    async fn detach(&self, certificate: &CertificateRef, binding: &Binding) -> Result<(), Failure> {
+        let policy = self
+            .client
+            .detach_policy()
+            .policy_name(binding.policy.as_str());
+        let thing = self
+            .client
+            .detach_thing_principal()
+            .thing_name(binding.thing.as_str());
+        let (policy, thing) = join!(
+            policy.target(&certificate.arn).send(),
+            thing.principal(&certificate.arn).send()
+        );
+        gone_is_fine(policy)?;
+        gone_is_fine(thing)
+    }
+}
+
+impl<C: Clock> Issuer for AwsIssuer<C> {
+    async fn create_from_csr(&self, csr: &Csr) -> Result<NewCertificate, Failure> {
+        self.turn(Api::Create).await?;
+        let call = self.client.create_certificate_from_csr();
+        let call = call
+            .certificate_signing_request(csr.pem())
+            .set_as_active(false);
+        let made = match call.customize().config_override(no_retries()).send().await {
+            Ok(made) => made,
+            Err(error) if is(&error, "InvalidRequestException") => return Err(Failure::CsrRefused),
+            Err(error) => return Err(failure(SERVICE, &error)),
+        };
+        new_certificate(
+            made.certificate_id,
+            made.certificate_arn,
+            made.certificate_pem,
+        )
+    }
+
+    async fn create_with_keys(&self) -> Result<(NewCertificate, PrivateKeyPem), Failure> {
+        self.turn(Api::Create).await?;
+        let call = self
+            .client
+            .create_keys_and_certificate()
+            .set_as_active(false);
+        let sent = call.customize().config_override(no_retries()).send().await;
+        let made = sent.map_err(|error| failure(SERVICE, &error))?;
+        let key = made.key_pair.and_then(|pair| pair.private_key);
+        let key = PrivateKeyPem::new(key.ok_or_else(|| incomplete("private key"))?);
+        let names = new_certificate(
+            made.certificate_id,
+            made.certificate_arn,
+            made.certificate_pem,
+        )?;
+        Ok((names, key))
+    }
+
+    async fn ensure_thing(&self, binding: &Binding) -> Result<(), Failure> {
+        let mut payload = AttributePayload::builder();
+        for (name, value) in binding.attributes.iter() {
+            payload = payload.attributes(name.as_str(), value.as_str());
+        }
+        let thing = binding.thing.as_str();
+        let call = self
+            .client
+            .create_thing()
+            .thing_name(thing)
+            .attribute_payload(payload.build());
+        let kind = binding.thing_type.as_ref().map(ToString::to_string);
+        match call.set_thing_type_name(kind).send().await {
+            Ok(_) => {}
+            // There with another configuration: it is the operator's, and it stays as it is.
+            Err(error) if is(&error, "ResourceAlreadyExistsException") => {}
+            Err(error) if is(&error, NOT_FOUND) => return Err(Failure::ThingConfigMissing),
+            Err(error) => return Err(failure(SERVICE, &error)),
+        }
+        let Some(group) = &binding.thing_group else {
+            return Ok(());
+        };
+        let call = self.client.add_thing_to_thing_group().thing_name(thing);
+        match call.thing_group_name(group.as_str()).send().await {
+            Ok(_) => Ok(()),
+            Err(error) if is(&error, NOT_FOUND) => Err(Failure::ThingConfigMissing),
+            Err(error) => Err(failure(SERVICE, &error)),
+        }
+    }
+
+    async fn attach(&self, issued: &Issued, binding: &Binding) -> Result<(), Failure> {
+        let (policy, thing) = join!(
+            self.attach_policy(issued, binding),
+            self.attach_thing(issued, binding)
+        );
+        policy.and(thing)
+    }
+
+    async fn activate(&self, certificate: &CertificateId) -> Result<(), Failure> {
+        self.set_status(certificate, CertificateStatus::Active)
+            .await
+    }
+
+    /// Deleting comes first: a certificate that was never attached goes with one call. Detaching is
+    /// asynchronous, and a stalled worker may activate in between, so this goes round until it is
+    /// gone.
+    async fn retire(&self, certificate: &CertificateRef, binding: &Binding) -> Result<(), Failure> {
+        let pauses = ExponentialBuilder::new()
+            .with_min_delay(Duration::from_millis(200))
+            .with_max_times(RETIRE_TRIES)
+            .build();
+        for pause in pauses {
+            if self.delete(&certificate.id).await? {
+                return Ok(());
+            }
+            match self
+                .set_status(&certificate.id, CertificateStatus::Inactive)
+                .await
+            {
+                Ok(()) => self.detach(certificate, binding).await?,
+                Err(Failure::CertificateGone) => return Ok(()),
+                Err(failure) => return Err(failure),
+            }
+            self.clock.sleep(pause).await;
+        }
+        Err(Failure::Unavailable {
+            service: SERVICE,
+            detail: "certificate will not go".to_owned(),
+        })
+    }
+
+    /// Asked for once: the endpoint of an account and region never changes. Always the ATS one, for
+    /// the other's root is retired.
+    async fn endpoint(&self) -> Result<String, Failure> {
+        let describe = || async {
+            let call = self
+                .client
+                .describe_endpoint()
+                .endpoint_type("iot:Data-ATS");
+            let answer = call
+                .send()
+                .await
+                .map_err(|error| failure(SERVICE, &error))?;
+            answer
+                .endpoint_address
+                .ok_or_else(|| incomplete("endpoint"))
+        };
+        self.endpoint.get_or_try_init(describe).await.cloned()
+    }
+}
+
+const NOT_FOUND: &str = "ResourceNotFoundException";
+
+fn is<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>, code: &str) -> bool {
+    error
+        .as_service_error()
+        .and_then(ProvideErrorMetadata::code)
+        == Some(code)
+}
+
+fn gone_is_fine<T, E>(
+    sent: Result<T, SdkError<E, aws_sdk_iot::config::http::HttpResponse>>,
+) -> Result<(), Failure>
+where
+    E: ProvideErrorMetadata,
+{
+    match sent {
+        Ok(_) => Ok(()),
+        Err(error) if is(&error, NOT_FOUND) => Ok(()),
+        Err(error) => Err(failure(SERVICE, &error)),
+    }
+}
+
+/// For the calls that make another certificate each time: a silent repetition after a timeout would
+/// leave one that nobody knows.
+fn no_retries() -> aws_sdk_iot::config::Builder {
+    aws_sdk_iot::config::Builder::new().retry_config(RetryConfig::disabled())
+}
+
+fn new_certificate(
+    id: Option<String>,
+    arn: Option<String>,
+    pem: Option<String>,
+) -> Result<NewCertificate, Failure> {
+    let id = id.and_then(|id| CertificateId::parse(id).ok());
+    Ok(NewCertificate {
+        names: CertificateRef {
+            id: id.ok_or_else(|| incomplete("certificate id"))?,
+            arn: arn.ok_or_else(|| incomplete("certificate ARN"))?,
+        },
+        pem: pem.ok_or_else(|| incomplete("certificate"))?,
+    })
+}
+
+fn incomplete(what: &str) -> Failure {
+    Failure::Unavailable {
+        service: SERVICE,
+        detail: format!("answer without {what}"),
+    }
+}

@@ -1,0 +1,55 @@
+//! The worker's shell: a Lambda function on the work queue.
+
+use cvm_aws::clients::CallLimits;
+use cvm_aws::clients::sdk_config;
+use cvm_aws::config::Env;
+use cvm_aws::queue::SqsDelivery;
+use cvm_aws::registry::DynamoRegistry;
+use cvm_aws::system::SystemClock;
+use cvm_aws::system::SystemRandom;
+use cvm_aws::telemetry;
+use cvm_aws::vault::S3Vault;
+use cvm_shared::time::UnixMillis;
+use cvm_worker::batch::work_off;
+use cvm_worker::config::WorkerConfig;
+use cvm_worker::iot::AwsIssuer;
+use cvm_worker::iot::client;
+use cvm_worker::pacer::Pacer;
+use cvm_worker::run::Worker;
+use lambda_runtime::LambdaEvent;
+use lambda_runtime::service_fn;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the shell reads the environment, once"
+    )]
+    let vars: Vec<(String, String)> = std::env::vars().collect();
+    telemetry::init(vars.clone());
+    let config = WorkerConfig::from_env(Env::new(vars))?;
+    let sdk = sdk_config(CallLimits::WORKER).await;
+    let pacer = Pacer::per_second(config.iot_rate);
+    let worker = Worker {
+        registry: DynamoRegistry::new(aws_sdk_dynamodb::Client::new(&sdk), config.table),
+        issuer: AwsIssuer::new(client(&sdk), pacer, SystemClock),
+        vault: S3Vault::new(
+            aws_sdk_s3::Client::new(&sdk),
+            config.bucket,
+            Some(config.kms_key),
+        ),
+        clock: SystemClock,
+        random: SystemRandom,
+        lease: config.lease,
+    };
+    let sqs = aws_sdk_sqs::Client::new(&sdk);
+    let delivery = SqsDelivery::new(sqs, config.queue_url, config.dead_letters_url);
+    let (worker, delivery) = (&worker, &delivery);
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<_>| async move {
+        let deadline = UnixMillis(event.context.deadline);
+        let batch = event.payload;
+        let answer = work_off(worker, delivery, config.max_receives, &batch, deadline).await;
+        answer.map_err(lambda_runtime::Error::from)
+    }))
+    .await
+}
