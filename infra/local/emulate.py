@@ -1,0 +1,44 @@
+"""Runs the emulator for as long as its parent lives.
+
+    emulate.py DIRECTORY
+
+The parent holds the other end of standard input and never writes. When that end closes, the parent is gone, however it
+went: the directory is removed, and the whole process group (emulator and functions) ends. Nothing of it is worth saving.
+"""
+
+import asyncio
+import os
+import runpy
+import shutil
+import signal
+import sys
+import threading
+
+
+def main():
+    directory = sys.argv.pop()
+    threading.Thread(target=end_with_parent, args=(directory,), daemon=True).start()
+    bind_to_loopback()
+    runpy.run_module("ministack", run_name="__main__", alter_sys=True)
+
+
+def end_with_parent(directory):
+    # Not sys.stdin: its lock, held here for ever, would hang the interpreter's own shutdown.
+    os.read(0, 1)
+    shutil.rmtree(directory, ignore_errors=True)
+    os.killpg(0, signal.SIGKILL)
+
+
+def bind_to_loopback():
+    """Gap: the MQTT listener binds to all addresses, whatever BIND_HOST says."""
+    create_server = asyncio.BaseEventLoop.create_server
+
+    def bound(self, protocol_factory, host=None, port=None, **options):
+        host = os.environ["BIND_HOST"] if host == "0.0.0.0" else host
+        return create_server(self, protocol_factory, host, port, **options)
+
+    asyncio.BaseEventLoop.create_server = bound
+
+
+if __name__ == "__main__":
+    main()

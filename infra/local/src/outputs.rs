@@ -1,0 +1,131 @@
+//! What the deployed stack is called by.
+
+use std::collections::BTreeMap;
+
+use crate::error::Error;
+
+/// What the stack is called by, as far as the local run needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackOutputs {
+    /// What devices call. In path form: nothing resolves the emulator's host names.
+    pub api: String,
+    /// The device table.
+    pub table: String,
+    /// The work queue.
+    pub queue_url: String,
+    /// The dead letters.
+    pub dead_letter_queue_url: String,
+    /// The bucket of staged bundles.
+    pub bucket: String,
+    /// The KMS key of all of them.
+    pub key_arn: String,
+    /// The IoT policy of devices.
+    pub device_policy: String,
+    /// The IAM policy of operators.
+    pub operator_policy_arn: String,
+    /// The function behind the API.
+    pub ingest_function: String,
+    /// The function behind the queue.
+    pub worker_function: String,
+    /// The log of the function behind the API.
+    pub ingest_log_group: String,
+    /// The log of the function behind the queue.
+    pub worker_log_group: String,
+}
+
+impl StackOutputs {
+    /// Reads the stack's outputs; one that is missing is named.
+    pub(crate) fn parse(
+        endpoint: &str,
+        mut outputs: BTreeMap<String, String>,
+    ) -> Result<Self, Error> {
+        let mut output = |name: &str| {
+            let missing = || Error::Deploy(format!("the template has no output {name}"));
+            outputs.remove(name).ok_or_else(missing)
+        };
+        Ok(Self {
+            api: path_form(endpoint, &output("ApiUrl")?)?,
+            table: output("TableName")?,
+            queue_url: output("QueueUrl")?,
+            dead_letter_queue_url: output("DeadLetterQueueUrl")?,
+            bucket: output("BucketName")?,
+            key_arn: output("KeyArn")?,
+            device_policy: output("DevicePolicyName")?,
+            operator_policy_arn: output("OperatorPolicyArn")?,
+            ingest_function: output("IngestFunction")?,
+            worker_function: output("WorkerFunction")?,
+            ingest_log_group: output("IngestLogGroup")?,
+            worker_log_group: output("WorkerLogGroup")?,
+        })
+    }
+}
+
+/// The API's id is the first label of its host name.
+fn path_form(endpoint: &str, url: &str) -> Result<String, Error> {
+    let host = url.split_once("://").map(|(_, host)| host);
+    let id = host
+        .and_then(|host| host.split_once(".execute-api."))
+        .map(|(id, _)| id);
+    let id = id.ok_or_else(|| Error::Deploy(format!("ApiUrl is {url}, which names no API")))?;
+    Ok(format!("{endpoint}/_aws/execute-api/{id}/$default"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMES: [&str; 12] = [
+        "ApiUrl",
+        "TableName",
+        "QueueUrl",
+        "DeadLetterQueueUrl",
+        "BucketName",
+        "KeyArn",
+        "DevicePolicyName",
+        "OperatorPolicyArn",
+        "IngestFunction",
+        "WorkerFunction",
+        "IngestLogGroup",
+        "WorkerLogGroup",
+    ];
+
+    fn outputs() -> BTreeMap<String, String> {
+        let named = NAMES.map(|name| (name.to_owned(), format!("the {name}")));
+        let mut outputs = BTreeMap::from(named);
+        let url = "http://1a2b3c4d.execute-api.localhost:4566".to_owned();
+        outputs.insert("ApiUrl".to_owned(), url);
+        outputs
+    }
+
+    #[test]
+    fn the_api_is_called_by_its_path() {
+        let parsed = StackOutputs::parse("http://127.0.0.1:4566", outputs()).unwrap();
+        assert_eq!(
+            parsed.api,
+            "http://127.0.0.1:4566/_aws/execute-api/1a2b3c4d/$default"
+        );
+        assert_eq!(parsed.table, "the TableName");
+        assert!(path_form("http://e", "http://api.example").is_err());
+    }
+
+    #[test]
+    fn each_output_is_needed_and_named_when_it_is_missing() {
+        for name in NAMES {
+            let mut outputs = outputs();
+            outputs.remove(name);
+            let refusal = StackOutputs::parse("http://e", outputs)
+                .unwrap_err()
+                .to_string();
+            assert!(refusal.ends_with(&format!("no output {name}")), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn the_template_has_these_outputs() {
+        let template = include_str!("../../template.yaml");
+        let (_, outputs) = template.split_once("\nOutputs:\n").unwrap();
+        for name in NAMES {
+            assert!(outputs.contains(&format!("  {name}:\n")), "{name}");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The production template, deployed to the emulator through CloudFormation.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use aws_sdk_cloudformation::Client as CloudFormation;
+use aws_sdk_cloudformation::types::Capability;
+use aws_sdk_cloudformation::types::Parameter;
+use aws_sdk_cloudformation::types::StackEvent;
+use aws_sdk_s3::Client as S3;
+use aws_sdk_s3::presigning::PresigningConfig;
+
+use crate::child;
+use crate::emulator::Emulator;
+use crate::error::Error;
+use crate::error::last_line;
+use crate::functions::Functions;
+use crate::functions::packed;
+use crate::outputs::StackOutputs;
+use crate::sdk;
+use crate::venv::Venv;
+
+/// Where the functions' code is uploaded to.
+const CODE_BUCKET: &str = "cvm-code";
+/// How long the creation may take; it takes half a second.
+const CREATED_WITHIN: Duration = Duration::from_mins(1);
+
+/// The template's parameters, by name.
+pub type Parameters = BTreeMap<String, String>;
+
+/// Uploads the functions and creates the stack `name`; parameters that are not given have the
+/// template's defaults, but for the machine's architecture and the emulator's CA.
+pub async fn deploy(
+    venv: &Venv,
+    emulator: &Emulator,
+    functions: &Functions,
+    name: &str,
+    parameters: &Parameters,
+) -> Result<StackOutputs, Error> {
+    let s3 = S3::new(&emulator.sdk());
+    let bucket = s3.create_bucket().bucket(CODE_BUCKET).send().await;
+    bucket.map_err(|error| Error::aws("CreateBucket", &error))?;
+    let (ingest, worker) = (format!("{name}/ingest.zip"), format!("{name}/worker.zip"));
+    let code = [("Ingest", &*ingest), ("Worker", &*worker)];
+    // Boxed: together they are too large for a stack that others share.
+    let (template, (), ()) = tokio::try_join!(
+        Box::pin(prepare(venv, emulator.endpoint(), &code)),
+        Box::pin(upload(&s3, &ingest, &functions.ingest)),
+        Box::pin(upload(&s3, &worker, &functions.worker)),
+    )?;
+    let mut all = defaults(emulator);
+    all.extend(parameters.clone());
+    create(&CloudFormation::new(&emulator.sdk()), name, template, all).await?;
+    let outputs = describe(&CloudFormation::new(&emulator.sdk()), name).await?;
+    StackOutputs::parse(emulator.endpoint(), outputs.outputs)
+}
+
+fn defaults(emulator: &Emulator) -> Parameters {
+    let architecture = match std::env::consts::ARCH {
+        "aarch64" => "arm64",
+        other => other,
+    };
+    // Devices learn from the trust bundle which broker to believe.
+    let anchors = emulator.ca_pem().to_owned();
+    Parameters::from([
+        ("Architecture".to_owned(), architecture.to_owned()),
+        ("ExtraTrustAnchorsPem".to_owned(), anchors),
+    ])
+}
+
+/// Through a presigned URL, whose signature leaves the content out: an unoptimised build would take
+/// seconds for the digest.
+async fn upload(s3: &S3, key: &str, binary: &Path) -> Result<(), Error> {
+    const CALL: &str = "PutObject";
+    let zip = packed(binary).await?;
+    let terms = PresigningConfig::expires_in(CREATED_WITHIN);
+    let terms = terms.map_err(|error| Error::aws(CALL, &error))?;
+    let put = s3.put_object().bucket(CODE_BUCKET).key(key);
+    let url = put.presigned(terms).await;
+    let url = url.map_err(|error| Error::aws(CALL, &error))?;
+    let failed = |error: reqwest::Error| Error::aws(CALL, &error);
+    let put = reqwest::Client::new().put(url.uri()).body(zip);
+    let answer = put.send().await.map_err(failed)?;
+    answer.error_for_status().map(drop).map_err(failed)
+}
+
+/// The template as plain CloudFormation.
+async fn prepare(venv: &Venv, endpoint: &str, code: &[(&str, &str)]) -> Result<String, Error> {
+    let mut script = venv.script("prepare.py");
+    script.args(["--endpoint", endpoint, "--region", sdk::REGION]);
+    for (function, key) in code {
+        script.args(["--code", &format!("{function}={CODE_BUCKET}/{key}")]);
+    }
+    let prepared = child::output(&mut script).await?;
+    if !prepared.status.success() {
+        return Err(Error::Template(last_line(&prepared.stderr)));
+    }
+    String::from_utf8(prepared.stdout).map_err(|error| Error::Template(error.to_string()))
+}
+
+async fn create(
+    client: &CloudFormation,
+    name: &str,
+    template: String,
+    parameters: Parameters,
+) -> Result<(), Error> {
+    let parameters = parameters.into_iter().map(|(key, value)| {
+        let parameter = Parameter::builder().parameter_key(key);
+        parameter.parameter_value(value).build()
+    });
+    let asked = client
+        .create_stack()
+        .stack_name(name)
+        .template_body(template)
+        .capabilities(Capability::CapabilityIam)
+        .set_parameters(Some(parameters.collect()))
+        .send()
+        .await;
+    asked.map_err(|error| Error::aws("CreateStack", &error))?;
+    let created = tokio::time::timeout(CREATED_WITHIN, created(client, name)).await;
+    created.unwrap_or_else(|_| Err(Error::Deploy("it was not ready in time".to_owned())))
+}
+
+async fn created(client: &CloudFormation, name: &str) -> Result<(), Error> {
+    loop {
+        let described = describe(client, name).await?;
+        if described.status == "CREATE_COMPLETE" {
+            return Ok(());
+        }
+        if !described.status.ends_with("_IN_PROGRESS") || described.status.contains("ROLLBACK") {
+            return Err(Error::Deploy(reasons(client, name).await?));
+        }
+        sdk::pause(Duration::from_millis(100)).await;
+    }
+}
+
+struct Described {
+    status: String,
+    outputs: BTreeMap<String, String>,
+}
+
+async fn describe(client: &CloudFormation, name: &str) -> Result<Described, Error> {
+    let told = client.describe_stacks().stack_name(name).send().await;
+    let told = told.map_err(|error| Error::aws("DescribeStacks", &error))?;
+    let gone = || Error::Deploy(format!("there is no stack {name}"));
+    let stack = told.stacks().first().ok_or_else(gone)?;
+    let outputs = stack.outputs().iter();
+    let output = |output: &aws_sdk_cloudformation::types::Output| {
+        Some((
+            output.output_key()?.to_owned(),
+            output.output_value()?.to_owned(),
+        ))
+    };
+    Ok(Described {
+        status: stack
+            .stack_status()
+            .map_or("", |status| status.as_str())
+            .to_owned(),
+        outputs: outputs.filter_map(output).collect(),
+    })
+}
+
+/// Why resources failed, in one line.
+async fn reasons(client: &CloudFormation, name: &str) -> Result<String, Error> {
+    let told = client.describe_stack_events().stack_name(name).send().await;
+    let told = told.map_err(|error| Error::aws("DescribeStackEvents", &error))?;
+    let failed: Vec<String> = told.stack_events().iter().filter_map(reason).collect();
+    if failed.is_empty() {
+        return Ok("CloudFormation gives no reason".to_owned());
+    }
+    Ok(failed.join("; "))
+}
+
+fn reason(event: &StackEvent) -> Option<String> {
+    let status = event.resource_status()?.as_str();
+    let (resource, why) = (
+        event.logical_resource_id()?,
+        event.resource_status_reason()?,
+    );
+    status
+        .ends_with("_FAILED")
+        .then(|| format!("{resource}: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_failures_are_reasons() {
+        let event = |status: &str| {
+            StackEvent::builder()
+                .resource_status(status.into())
+                .logical_resource_id("Worker")
+                .resource_status_reason("no such role")
+                .event_id("e")
+                .stack_id("s")
+                .stack_name("n")
+                .timestamp(aws_sdk_cloudformation::primitives::DateTime::from_secs(0))
+                .build()
+        };
+        assert_eq!(
+            reason(&event("CREATE_FAILED")).unwrap(),
+            "Worker: no such role"
+        );
+        assert_eq!(reason(&event("CREATE_COMPLETE")), None);
+    }
+}

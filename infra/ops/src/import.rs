@@ -1,0 +1,203 @@
+//! The import: reads a file row by row, adds what is sound, tells what is not, and sums up.
+
+use std::io::Read;
+
+use cvm_aws::roster::BATCH;
+use cvm_aws::roster::Inserted;
+use cvm_shared::failure::Failure;
+use cvm_shared::record::Record;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesOrdered;
+use serde::Serialize;
+
+pub use crate::columns::HeaderError;
+pub use crate::refusal::Reason;
+pub use crate::refusal::Refusal;
+pub use crate::roster::DryRun;
+pub use crate::roster::Roster;
+use crate::roster::insert;
+pub use crate::row::Options;
+use crate::source::Chunk;
+use crate::source::Source;
+
+/// How many calls may be on their way at once. The answers are told in the order of the file.
+const IN_FLIGHT: usize = 4;
+
+/// Who looks on.
+pub trait Progress: Sync {
+    /// A row was refused.
+    fn refused(&self, refusal: &Refusal);
+
+    /// Everything up to this byte of the file is done with.
+    fn settled(&self, summary: &Summary, bytes: u64);
+
+    /// Whether to read no further. What is on its way is finished.
+    fn wants_stop(&self) -> bool;
+}
+
+/// Nobody looks on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn refused(&self, _: &Refusal) {}
+    fn settled(&self, _: &Summary, _: u64) {}
+    fn wants_stop(&self) -> bool {
+        false
+    }
+}
+
+/// What became of the rows: each that was read is counted once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// Rows that are in the table now.
+    pub imported: u64,
+    /// Rows that the table had already, with the same values.
+    pub already_there: u64,
+    /// Rows refused because the table has their serial number with other values.
+    pub conflicting: u64,
+    /// Rows refused for what they say.
+    pub bad: u64,
+    /// Rows that were sent and not answered: importing again settles them.
+    pub unsettled: u64,
+    /// How it ended.
+    #[serde(skip)]
+    pub end: End,
+}
+
+impl Summary {
+    /// How many rows were read.
+    pub fn rows(&self) -> u64 {
+        self.imported + self.already_there + self.refused() + self.unsettled
+    }
+
+    /// How many rows were refused.
+    pub fn refused(&self) -> u64 {
+        self.conflicting + self.bad
+    }
+}
+
+/// How an import ended. However it did, importing the same file again is safe and goes on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum End {
+    /// The whole file was read.
+    #[default]
+    Complete,
+    /// Somebody wanted it to stop.
+    Stopped,
+    /// The table could not be written.
+    Failed(Failure),
+    /// The rest of the file could not be read.
+    Unreadable(String),
+}
+
+/// Imports the devices in `file`. A header that will not do is an error, and nothing was written.
+pub async fn import<F: Read, R: Roster, P: Progress>(
+    file: F,
+    roster: &R,
+    options: &Options,
+    progress: &P,
+) -> Result<Summary, HeaderError> {
+    let mut source = Source::open(file)?;
+    let mut summary = Summary::default();
+    let mut flying = FuturesOrdered::new();
+    loop {
+        while flying.len() < IN_FLIGHT && goes_on(&mut summary, progress) {
+            let Some(chunk) = source.next_chunk(options, BATCH) else {
+                break;
+            };
+            flying.push_back(settle(roster, chunk));
+        }
+        let Some(settled) = flying.next().await else {
+            break;
+        };
+        take(&mut summary, settled, progress);
+    }
+    if let (End::Complete, Some(reason)) = (&summary.end, source.broken()) {
+        summary.end = End::Unreadable(reason);
+    }
+    Ok(summary)
+}
+
+fn goes_on<P: Progress>(summary: &mut Summary, progress: &P) -> bool {
+    if summary.end == End::Complete && progress.wants_stop() {
+        summary.end = End::Stopped;
+    }
+    summary.end == End::Complete
+}
+
+/// What became of one row.
+enum Fate {
+    Imported,
+    AlreadyThere,
+    Refused(Reason),
+    Unsettled(Failure),
+}
+
+struct Settled {
+    fates: Vec<(u64, Fate)>,
+    bytes: u64,
+}
+
+async fn settle<R: Roster>(roster: &R, chunk: Chunk) -> Settled {
+    let sound = chunk.rows.iter().filter_map(|row| row.record.as_ref().ok());
+    let mut answers = insert(roster, sound.cloned().collect()).await.into_iter();
+    let fate = |record: Result<Record, Reason>| match record {
+        // One answer each; a roster that gives fewer leaves rows unsettled.
+        Ok(record) => fate(&record, answers.next().unwrap_or(Err(Failure::OutOfTime))),
+        Err(reason) => Fate::Refused(reason),
+    };
+    let (lines, records): (Vec<_>, Vec<_>) = chunk
+        .rows
+        .into_iter()
+        .map(|row| (row.line, row.record))
+        .unzip();
+    Settled {
+        fates: lines
+            .into_iter()
+            .zip(records.into_iter().map(fate))
+            .collect(),
+        bytes: chunk.bytes,
+    }
+}
+
+fn fate(record: &Record, answer: Result<Inserted, Failure>) -> Fate {
+    match answer {
+        Ok(Inserted::New) => Fate::Imported,
+        Ok(Inserted::Same) => Fate::AlreadyThere,
+        Ok(Inserted::Conflict(stored)) => Fate::Refused(Reason::conflict(record, &stored)),
+        Err(Failure::CorruptRow { field }) => Fate::Refused(Reason::Unreadable { field }),
+        Err(failure) => Fate::Unsettled(failure),
+    }
+}
+
+fn take<P: Progress>(summary: &mut Summary, settled: Settled, progress: &P) {
+    for (line, fate) in settled.fates {
+        match fate {
+            Fate::Imported => summary.imported += 1,
+            Fate::AlreadyThere => summary.already_there += 1,
+            Fate::Unsettled(failure) => {
+                summary.unsettled += 1;
+                // The first one is the cause, those after it may be its echo.
+                if !matches!(summary.end, End::Failed(_)) {
+                    summary.end = End::Failed(failure);
+                }
+            }
+            Fate::Refused(reason) => {
+                let count = if reason.is_conflict() {
+                    &mut summary.conflicting
+                } else {
+                    &mut summary.bad
+                };
+                *count += 1;
+                progress.refused(&Refusal { line, reason });
+            }
+        }
+    }
+    progress.settled(summary, settled.bytes);
+}
+
+#[cfg(test)]
+#[path = "import_tests.rs"]
+mod tests;

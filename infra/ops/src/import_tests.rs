@@ -1,0 +1,183 @@
+//! Imports into a table in memory: what is counted, told, repeated and given up.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use super::*;
+
+const HEADER: &str = "productid,secret,thingName,policyName";
+
+/// A table in memory. Its first answers are the failures that it was given.
+#[derive(Default)]
+struct Table {
+    rows: Mutex<BTreeMap<String, Record>>,
+    failures: Mutex<Vec<Failure>>,
+}
+
+impl Table {
+    fn failing(failures: Vec<Failure>) -> Self {
+        Self {
+            failures: Mutex::new(failures),
+            ..Self::default()
+        }
+    }
+
+    fn insert(&self, record: &Record) -> Result<Inserted, Failure> {
+        let failure = self.failures.lock().unwrap().pop();
+        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+        let key = record.serial.as_str().to_owned();
+        if let Some(stored) = rows.get(&key) {
+            return Ok(Inserted::beside(record, stored.clone()));
+        }
+        rows.insert(key, record.clone());
+        Ok(Inserted::New)
+    }
+}
+
+impl Roster for Table {
+    async fn insert_batch(&self, records: &[Record]) -> Vec<Result<Inserted, Failure>> {
+        records.iter().map(|record| self.insert(record)).collect()
+    }
+}
+
+/// Remembers what it is told, and stops after so many bytes.
+#[derive(Default)]
+struct Witness {
+    told: Mutex<Vec<String>>,
+    stop_at: Option<u64>,
+    bytes: Mutex<u64>,
+}
+
+impl Progress for Witness {
+    fn refused(&self, refusal: &Refusal) {
+        let line = format!("{}: {}", refusal.line, refusal.reason);
+        self.told.lock().unwrap().push(line);
+    }
+    fn settled(&self, _: &Summary, bytes: u64) {
+        *self.bytes.lock().unwrap() = bytes;
+    }
+    fn wants_stop(&self) -> bool {
+        let bytes = *self.bytes.lock().unwrap();
+        self.stop_at.is_some_and(|limit| bytes >= limit)
+    }
+}
+
+fn file(rows: impl IntoIterator<Item = String>) -> String {
+    let rows: Vec<_> = rows.into_iter().collect();
+    format!("{HEADER}\n{}\n", rows.join("\n"))
+}
+
+fn device(n: u32) -> String {
+    format!("SN-{n},secret-of-device-{n},,p")
+}
+
+async fn run(file: &str, table: &Table, witness: &Witness) -> Summary {
+    let options = Options::default();
+    let import = import(file.as_bytes(), table, &options, witness);
+    fit_to_spawn(import).await.unwrap()
+}
+
+/// Who calls the import in process may want to run it beside other work.
+fn fit_to_spawn<T: Send>(future: T) -> T {
+    future
+}
+
+#[tokio::test]
+async fn a_file_imported_twice_is_there_once() {
+    let (table, file) = (Table::default(), file((0..1_000).map(device)));
+    let first = run(&file, &table, &Witness::default()).await;
+    assert_eq!((first.imported, first.rows()), (1_000, 1_000));
+    let again = run(&file, &table, &Witness::default()).await;
+    assert_eq!((again.already_there, again.rows()), (1_000, 1_000));
+}
+
+#[tokio::test]
+async fn conflicts_are_refused_by_line_and_column_and_change_nothing() {
+    let table = Table::default();
+    run(&file((0..60).map(device)), &table, &Witness::default()).await;
+    let before = table.rows.lock().unwrap().clone();
+    let mut rows: Vec<_> = (0..60).map(device).collect();
+    rows[3] = "SN-3,another-secret-of-3,other,p".to_owned();
+    rows[40] = "SN-40,weak,,p".to_owned();
+    rows[50] = "SN-50,secret-of-device-50,,q".to_owned();
+    let witness = Witness::default();
+    let summary = run(&file(rows), &table, &witness).await;
+    assert_eq!(
+        *witness.told.lock().unwrap(),
+        [
+            "5: productid: already in the table with another secret, thingName",
+            "42: secret: too weak, must have at least 16 characters",
+            "52: productid: already in the table with another policyName",
+        ]
+    );
+    assert_eq!(
+        (summary.conflicting, summary.bad, summary.rows()),
+        (2, 1, 60)
+    );
+    assert_eq!(*table.rows.lock().unwrap(), before);
+}
+
+#[tokio::test]
+async fn what_passes_is_repeated_row_by_row() {
+    let throttled = Failure::Throttled { service: "x" };
+    let table = Table::failing(vec![throttled, Failure::Contended, Failure::Contended]);
+    let summary = run(&file((0..5).map(device)), &table, &Witness::default()).await;
+    assert_eq!((summary.imported, summary.rows()), (5, 5));
+    assert_eq!(summary.end, End::Complete);
+}
+
+#[tokio::test]
+async fn what_does_not_pass_ends_the_import() {
+    let denied = Failure::Denied {
+        service: "x",
+        detail: "y".to_owned(),
+    };
+    let table = Table::failing(vec![denied.clone(); 25]);
+    let summary = run(&file((0..1_000).map(device)), &table, &Witness::default()).await;
+    assert_eq!((summary.unsettled, summary.imported), (25, 75));
+    assert_eq!(summary.end, End::Failed(denied));
+}
+
+#[tokio::test]
+async fn a_row_that_is_no_device_of_ours_is_a_conflict() {
+    let corrupt = Failure::CorruptRow {
+        field: "accessToken",
+    };
+    let table = Table::failing(vec![corrupt]);
+    let summary = run(&file((0..3).map(device)), &table, &Witness::default()).await;
+    assert_eq!((summary.conflicting, summary.imported), (1, 2));
+    assert_eq!(summary.end, End::Complete);
+}
+
+#[tokio::test]
+async fn a_stop_finishes_what_is_on_its_way() {
+    let witness = Witness {
+        stop_at: Some(1),
+        ..Witness::default()
+    };
+    let table = Table::default();
+    let summary = run(&file((0..1_000).map(device)), &table, &witness).await;
+    assert_eq!(summary.end, End::Stopped);
+    assert_eq!(summary.imported, 100);
+    assert_eq!(table.rows.lock().unwrap().len(), 100);
+}
+
+#[tokio::test]
+async fn a_dry_run_needs_no_table() {
+    let rows = [device(1), "a b,x,,p".to_owned()];
+    let summary = import(file(rows).as_bytes(), &DryRun, &Options::default(), &Silent).await;
+    let summary = summary.unwrap();
+    assert_eq!((summary.imported, summary.bad), (1, 1));
+}
+
+#[tokio::test]
+async fn a_bad_header_is_an_error() {
+    let file = "productid,secret\n";
+    let refused = import(file.as_bytes(), &DryRun, &Options::default(), &Silent).await;
+    let refused = refused.unwrap_err().to_string();
+    assert_eq!(refused, "missing column thingName, policyName");
+}

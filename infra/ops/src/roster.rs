@@ -1,0 +1,95 @@
+//! How rows are added: a batch is repeated until each of its rows has its answer.
+
+use std::future::Future;
+use std::time::Duration;
+
+use backon::ExponentialBuilder;
+use backon::RetryableWithContext as _;
+use cvm_aws::roster::DynamoRoster;
+use cvm_aws::roster::Inserted;
+use cvm_shared::failure::Class;
+use cvm_shared::failure::Failure;
+use cvm_shared::record::Record;
+
+/// Where devices are added.
+pub trait Roster: Sync {
+    /// Adds these rows; the answers are in their order, one each. Never changes a row that is
+    /// there. A row that failed may have been written or not; adding it again is harmless.
+    fn insert_batch(
+        &self,
+        records: &[Record],
+    ) -> impl Future<Output = Vec<Result<Inserted, Failure>>> + Send;
+}
+
+impl Roster for DynamoRoster {
+    async fn insert_batch(&self, records: &[Record]) -> Vec<Result<Inserted, Failure>> {
+        Self::insert_batch(self, records).await
+    }
+}
+
+/// Adds nothing: what an import would refuse for the file's own sake is refused, no table is asked.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DryRun;
+
+impl Roster for DryRun {
+    async fn insert_batch(&self, records: &[Record]) -> Vec<Result<Inserted, Failure>> {
+        vec![Ok(Inserted::New); records.len()]
+    }
+}
+
+/// About a minute in all: a table on demand doubles its capacity within that time.
+fn patience() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(100))
+        .with_max_delay(Duration::from_secs(8))
+        .with_max_times(12)
+        .with_jitter()
+}
+
+/// Adds the rows, repeating those that were throttled or whose fate is unknown.
+pub(crate) async fn insert<R: Roster>(
+    roster: &R,
+    records: Vec<Record>,
+) -> Vec<Result<Inserted, Failure>> {
+    let pending = Pending {
+        answers: vec![Err(Failure::OutOfTime); records.len()],
+        records,
+    };
+    let (pending, _) = (|pending| attempt(roster, pending))
+        .retry(patience())
+        .context(pending)
+        .when(is_passing)
+        .await;
+    pending.answers
+}
+
+fn is_passing(failure: &Failure) -> bool {
+    match failure.class() {
+        Class::Wait | Class::Retry => true,
+        Class::Operator | Class::Never => false,
+    }
+}
+
+struct Pending {
+    records: Vec<Record>,
+    answers: Vec<Result<Inserted, Failure>>,
+}
+
+/// One attempt at the rows that are still open. It fails if one of them should be tried again.
+async fn attempt<R: Roster>(roster: &R, mut pending: Pending) -> (Pending, Result<(), Failure>) {
+    let is_open = |answer: &Result<Inserted, Failure>| answer.as_ref().is_err_and(is_passing);
+    let open: Vec<_> = (0..pending.records.len())
+        .filter(|place| is_open(&pending.answers[*place]))
+        .collect();
+    let batch: Vec<_> = open.iter().map(|i| pending.records[*i].clone()).collect();
+    if batch.is_empty() {
+        return (pending, Ok(()));
+    }
+    let answers = roster.insert_batch(&batch).await;
+    for (place, answer) in open.into_iter().zip(answers) {
+        pending.answers[place] = answer;
+    }
+    let again = pending.answers.iter().find(|answer| is_open(answer));
+    let result = again.cloned().map_or(Ok(()), |answer| answer.map(|_| ()));
+    (pending, result)
+}

@@ -1,0 +1,127 @@
+//! Rows: what a good one becomes, and how each kind of bad one is refused.
+
+use super::*;
+
+const SECRET_TEXT: &str = "hunter2-hunter2-hunter2";
+const NAME: &str = "may only hold the characters a-z A-Z 0-9 : _ -";
+
+fn columns() -> Columns {
+    let names = "productid,secret,thingName,policyName,thingType,thingGroup,attributes";
+    let header: Vec<_> = names.split(',').collect();
+    Columns::parse(&ByteRecord::from(header)).unwrap()
+}
+
+fn read(fields: [&str; 7]) -> Result<Record, Reason> {
+    let (columns, fields) = (columns(), ByteRecord::from(&fields[..]));
+    let row = Row::new(&columns, &fields)?;
+    row.record(row.serial()?, &Options::default())
+}
+
+#[test]
+fn a_full_row_is_a_registered_device_that_its_secret_opens() {
+    let record = read([
+        "00:1A:2b",
+        SECRET_TEXT,
+        "thing-1",
+        "fleet",
+        "meter",
+        "hall",
+        "site=h7;rev=a=b",
+    ])
+    .unwrap();
+    let token = DeviceToken::parse(SECRET_TEXT).unwrap();
+    assert!(record.verifier.accepts(&record.serial, &token));
+    assert_eq!(record.state.name(), "Registered");
+    assert_eq!(record.binding.thing.as_str(), "thing-1");
+    let names = (record.binding.thing_type, record.binding.thing_group);
+    assert_eq!(names.0.unwrap().as_str(), "meter");
+    assert_eq!(names.1.unwrap().as_str(), "hall");
+    let pairs: Vec<_> = record.binding.attributes.iter().collect();
+    assert_eq!(pairs.len(), 2);
+    assert_eq!(pairs[0].1.as_str(), "a=b");
+}
+
+#[test]
+fn an_empty_thing_is_named_after_the_serial() {
+    let record = read(["SN-1", SECRET_TEXT, "", "fleet", "", "", ""]).unwrap();
+    assert_eq!(record.binding.thing.as_str(), "SN-1");
+    assert_eq!(record.binding.thing_type, None);
+    assert!(record.binding.attributes.is_empty());
+}
+
+#[test]
+fn an_empty_policy_is_the_default_one() {
+    let (columns, fields) = (
+        columns(),
+        ByteRecord::from(&["SN-1", SECRET_TEXT, "", "", "", "", ""][..]),
+    );
+    let row = Row::new(&columns, &fields).unwrap();
+    let options = Options {
+        default_policy: Some(PolicyName::parse("fleet").unwrap()),
+    };
+    let record = row.record(row.serial().unwrap(), &options).unwrap();
+    assert_eq!(record.binding.policy.as_str(), "fleet");
+}
+
+fn refusal(fields: [&str; 7]) -> String {
+    let refusal = read(fields).unwrap_err().to_string();
+    assert!(!refusal.contains("hunter2"), "{refusal}");
+    refusal
+}
+
+#[test]
+fn a_bad_serial_is_refused() {
+    let of = |serial| refusal([serial, SECRET_TEXT, "", "p", "", "", ""]);
+    assert_eq!(of(""), "productid: must have 1 to 128 characters");
+    assert_eq!(of("a b"), format!("productid: {NAME}"));
+}
+
+#[test]
+fn a_bad_secret_is_refused_and_not_repeated() {
+    let of = |secret| refusal(["a", secret, "", "p", "", "", ""]);
+    let weak = "secret: too weak, must have at least 16 characters";
+    assert_eq!(of(""), weak);
+    assert_eq!(of("hunter2-hunter2"), weak);
+    let spaced = of("hunter2 hunter2 hunter2");
+    assert!(spaced.starts_with("secret: may only hold"), "{spaced}");
+    let long = "secret: must have 1 to 512 characters";
+    assert_eq!(of(&"x".repeat(513)), long);
+}
+
+#[test]
+fn bad_names_are_refused_by_their_column() {
+    let of =
+        |thing, policy, kind, group| refusal(["a", SECRET_TEXT, thing, policy, kind, group, ""]);
+    assert_eq!(of("a/b", "p", "", ""), format!("thingName: {NAME}"));
+    assert_eq!(of("", "p", "a b", ""), format!("thingType: {NAME}"));
+    assert_eq!(of("", "p", "", "a b"), format!("thingGroup: {NAME}"));
+    let policy = "policyName: may only hold the characters a-z A-Z 0-9 _ + = , . @ -";
+    assert_eq!(of("", "a:b", "", ""), policy);
+    let empty = "policyName: is empty, and no default policy was given";
+    assert_eq!(of("", "", "", ""), empty);
+}
+
+#[test]
+fn bad_attributes_are_refused() {
+    let of = |text| refusal(["a", SECRET_TEXT, "", "p", "", "", text]);
+    assert_eq!(of("site"), "attributes: must be name=value;name=value");
+    assert_eq!(of("a=1;"), "attributes: must be name=value;name=value");
+    assert_eq!(of("a=1;a=2"), "attributes: names one attribute twice");
+    assert_eq!(
+        of("a=1;b=2;c=3;d=4"),
+        "attributes: may be at most 3 (50 with a Thing type, 3 without)"
+    );
+}
+
+#[test]
+fn a_row_of_another_length_or_encoding_is_refused() {
+    let columns = columns();
+    let short = ByteRecord::from(&["a", "b"][..]);
+    let refusal = Row::new(&columns, &short).unwrap_err().to_string();
+    assert_eq!(refusal, "has 2 fields where the header has 7");
+    let bytes: [&[u8]; 7] = [b"a", b"\xff\xfe", b"", b"p", b"", b"", b""];
+    let crooked = ByteRecord::from(&bytes[..]);
+    let row = Row::new(&columns, &crooked).unwrap();
+    let refusal = row.record(row.serial().unwrap(), &Options::default());
+    assert_eq!(refusal.unwrap_err().to_string(), "secret: is not UTF-8");
+}

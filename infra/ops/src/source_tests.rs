@@ -1,0 +1,102 @@
+//! Files: their lines, their ends of line, their quotes, and what is wrong with them.
+
+use super::*;
+
+const HEADER: &str = "productid,secret,thingName,policyName";
+
+/// Each row as `line serial` or `line: reason`, and what broke the file.
+fn read(file: &str) -> (Vec<String>, Option<String>) {
+    let mut source = Source::open(file.as_bytes()).unwrap();
+    let mut rows = Vec::new();
+    while let Some(chunk) = source.next_chunk(&Options::default(), 25) {
+        rows.extend(chunk.rows.into_iter().map(|row| match row.record {
+            Ok(record) => format!("{} {}", row.line, record.serial),
+            Err(reason) => format!("{}: {reason}", row.line),
+        }));
+    }
+    (rows, source.broken())
+}
+
+fn row(serial: &str) -> String {
+    format!("{serial},0123456789abcdef,,p")
+}
+
+#[test]
+fn windows_files_read_like_others() {
+    let file = format!("\u{feff}{HEADER}\r\n{}\r\n{}\r\n", row("a"), row("b"));
+    assert_eq!(
+        read(&file),
+        (vec!["2 a".to_owned(), "3 b".to_owned()], None)
+    );
+}
+
+#[test]
+fn quoted_fields_and_blank_lines_keep_the_count() {
+    let quoted = "\"a\",\"0123456789abcdef\",\"\",\"p\"";
+    let file = format!(
+        "{HEADER}\n\n{quoted}\nb,\"weak\n\"\"\",,p\r\n\r\n{}\n\n{}",
+        row("c"),
+        row("d")
+    );
+    let (rows, broken) = read(&file);
+    let weak = "4: secret: too weak, must have at least 16 characters";
+    assert_eq!(rows, ["3 a", weak, "7 c", "9 d"]);
+    assert_eq!(broken, None);
+}
+
+#[test]
+fn duplicates_name_both_lines_even_beside_a_bad_row() {
+    let file = format!(
+        "{HEADER}\n{}\nb,weak,,p\n{}\n{}\n",
+        row("a"),
+        row("a"),
+        row("b")
+    );
+    let (rows, _) = read(&file);
+    assert_eq!(
+        rows,
+        [
+            "2 a",
+            "3: secret: too weak, must have at least 16 characters",
+            "4: productid: the same as in line 2",
+            "5: productid: the same as in line 3"
+        ]
+    );
+}
+
+#[test]
+fn a_row_of_another_length_does_not_end_the_file() {
+    let file = format!("{HEADER}\na,b\n{}\n", row("c"));
+    let (rows, broken) = read(&file);
+    assert_eq!(rows, ["2: has 2 fields where the header has 4", "3 c"]);
+    assert_eq!(broken, None);
+}
+
+#[test]
+fn an_open_quote_ends_the_file_before_it_fills_the_memory() {
+    let rest = "x\n".repeat(1 << 20);
+    let (rows, broken) = read(&format!("{HEADER}\n{}\nb,\"{rest}", row("a")));
+    assert_eq!(rows, ["2 a"]);
+    let broken = broken.unwrap();
+    assert_eq!(
+        broken,
+        "from line 3 on: a row is too long; is a quote left open?"
+    );
+}
+
+#[test]
+fn a_file_with_nothing_but_a_header_has_no_rows() {
+    assert_eq!(read(&format!("{HEADER}\n")), (vec![], None));
+    assert!(matches!(Source::open(&b""[..]), Err(HeaderError::Empty)));
+}
+
+#[test]
+fn a_chunk_ends_at_its_sound_rows_and_tells_its_bytes() {
+    let file = format!("{HEADER}\n{}\n{}\n{}\n", row("a"), row("b"), row("c"));
+    let mut source = Source::open(file.as_bytes()).unwrap();
+    let chunk = source.next_chunk(&Options::default(), 2).unwrap();
+    assert_eq!(chunk.rows.len(), 2);
+    let chunk = source.next_chunk(&Options::default(), 2).unwrap();
+    assert_eq!(chunk.rows.len(), 1);
+    assert_eq!(chunk.bytes, file.len() as u64);
+}

@@ -1,0 +1,141 @@
+//! The command line as scripts and people meet it: texts, exit codes, and no secret in either.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests may panic"
+)]
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+const HEADER: &str = "productid,secret,thingName,policyName";
+
+struct Answer {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+/// Runs cvmctl where no AWS is to be found.
+fn cvmctl(args: &[&str]) -> Answer {
+    let output = Command::new(env!("CARGO_BIN_EXE_cvmctl"))
+        .args(args)
+        .env_clear()
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .output()
+        .unwrap();
+    Answer {
+        code: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn file(name: &str, text: &str) -> String {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn help_is_as_documented() {
+    let answer = cvmctl(&["devices", "import", "--help"]);
+    assert_eq!((answer.code, answer.err.as_str()), (0, ""));
+    assert_eq!(answer.out, include_str!("import-help.txt"));
+    let answer = cvmctl(&["devices", "show", "--help"]);
+    assert_eq!(answer.out, include_str!("show-help.txt"));
+}
+
+#[test]
+fn a_sound_file_passes_the_dry_run_without_aws() {
+    let rows = "SN-1,hunter2-hunter2-hunter2,,p\nSN-2,hunter2-hunter2-hunter3,,p\n";
+    let path = file("sound.csv", &format!("{HEADER}\n{rows}"));
+    let answer = cvmctl(&["devices", "import", &path, "--dry-run"]);
+    assert_eq!((answer.code, answer.err.as_str()), (0, ""));
+    let words: Vec<_> = answer.out.split_whitespace().collect();
+    assert_eq!(words, ["sound", "2", "bad", "0"]);
+}
+
+#[test]
+fn bad_rows_are_listed_by_line_and_keep_their_secrets() {
+    let rows = "SN-1,hunter2,,p\nSN 2,hunter2-hunter2-hunter2,,p\nSN-3,hunter2-hunter2-hunter2,,\n";
+    let path = file("bad.csv", &format!("{HEADER}\n{rows}"));
+    let answer = cvmctl(&["devices", "import", &path, "--dry-run", "--output", "json"]);
+    assert_eq!((answer.code, answer.err.as_str()), (1, ""));
+    assert_eq!(
+        answer.out,
+        "{\"line\":2,\"reason\":\"secret: too weak, must have at least 16 characters\"}\n\
+         {\"line\":3,\"reason\":\"productid: may only hold the characters a-z A-Z 0-9 : _ -\"}\n\
+         {\"line\":4,\"reason\":\"policyName: is empty, and no default policy was given\"}\n\
+         {\"dryRun\":true,\"end\":\"complete\",\"summary\":{\"alreadyThere\":0,\"bad\":3,\
+         \"conflicting\":0,\"imported\":0,\"unsettled\":0}}\n"
+    );
+    let args = [
+        "devices",
+        "import",
+        &path,
+        "--dry-run",
+        "--default-policy",
+        "q",
+    ];
+    let answer = cvmctl(&args);
+    let words: Vec<_> = answer.out.lines().rev().take(2).collect();
+    assert!(
+        words[0].ends_with('2') && words[1].ends_with('1'),
+        "{words:?}"
+    );
+}
+
+#[test]
+fn wrong_usage_is_two_and_says_what_is_wrong() {
+    let unknown = file("unknown.csv", &format!("{HEADER},serial\n"));
+    let headless = file("headless.csv", "SN-1,hunter2-hunter2-hunter2,,p\n");
+    let sound = file("usage.csv", HEADER);
+    for (args, reason) in [
+        (
+            &["devices", "import", &unknown, "--dry-run"][..],
+            "unknown column \"serial\"",
+        ),
+        (
+            &["devices", "import", &headless, "--dry-run"],
+            "the first line is no header",
+        ),
+        (
+            &["devices", "import", "no-such-file", "--dry-run"],
+            "no-such-file: No such file",
+        ),
+        (&["devices", "import", &sound], "--table <NAME>"),
+        (
+            &["devices", "import", &sound, "--table", ""],
+            "a value is required",
+        ),
+        (
+            &[
+                "devices",
+                "import",
+                &sound,
+                "--dry-run",
+                "--default-policy",
+                "a b",
+            ],
+            "policyName: may only hold",
+        ),
+        (
+            &["devices", "import", &sound, "--table", "t"],
+            "no AWS region",
+        ),
+        (
+            &["devices", "show", "SN 1", "--table", "t"],
+            "serialNumber: may only hold",
+        ),
+        (&["devices", "show", "SN-1"], "--table <NAME>"),
+    ] {
+        let answer = cvmctl(args);
+        assert_eq!(answer.code, 2, "{args:?}: {}", answer.err);
+        assert!(answer.err.contains(reason), "{args:?}: {}", answer.err);
+        assert!(!answer.err.contains("hunter2"), "{}", answer.err);
+    }
+}
