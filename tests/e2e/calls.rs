@@ -1,0 +1,173 @@
+//! The AWS calls that one certificate costs, recorded under the real SDK, against the emulator.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use aws_lambda_events::event::sqs::SqsEvent;
+use aws_lambda_events::event::sqs::SqsMessage;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+use cvm_aws::queue::SqsDelivery;
+use cvm_aws::registry::DynamoRegistry;
+use cvm_aws::system::SystemClock;
+use cvm_aws::system::SystemRandom;
+use cvm_aws::vault::S3Vault;
+use cvm_shared::message::Order;
+use cvm_shared::ports::Clock as _;
+use cvm_shared::request::KeySource;
+use cvm_shared::request::Request;
+use cvm_testkit::sample;
+use cvm_worker::batch::work_off;
+use cvm_worker::iot::AwsIssuer;
+use cvm_worker::pacer::Pacer;
+use cvm_worker::run::Worker;
+
+use crate::lab::Lab;
+
+/// Notes every request that leaves the SDK.
+#[derive(Clone, Debug, Default)]
+struct Recorder(Arc<Mutex<Vec<String>>>);
+
+impl Intercept for Recorder {
+    fn name(&self) -> &'static str {
+        "Recorder"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let request = context.request();
+        let call = match request.headers().get("x-amz-target") {
+            Some(target) => target.rsplit('.').next().unwrap_or_default().to_owned(),
+            None => by_path(request.method(), request.uri()),
+        };
+        self.0.lock().unwrap().push(call);
+        Ok(())
+    }
+}
+
+/// The name of a REST call of S3 or AWS IoT.
+fn by_path(method: &str, url: &str) -> String {
+    let path = url.splitn(4, '/').nth(3).unwrap_or_default();
+    let known = [
+        ("POST", "certificates", "CreateCertificateFromCsr"),
+        ("POST", "keys-and-certificate", "CreateKeysAndCertificate"),
+        ("POST", "things/", "CreateThing"),
+        ("GET", "endpoint", "DescribeEndpoint"),
+        ("PUT", "target-policies/", "AttachPolicy"),
+        ("PUT", "things/", "AttachThingPrincipal"),
+        ("PUT", "certificates/", "UpdateCertificate"),
+    ];
+    let named = known
+        .iter()
+        .find(|(verb, start, _)| *verb == method && path.starts_with(start));
+    let object = if path.contains("/b/") { "Object" } else { "?" };
+    named.map_or_else(
+        || format!("{method}{object}"),
+        |(_, _, name)| (*name).to_owned(),
+    )
+}
+
+pub(crate) async fn calls_for_one_certificate(lab: Arc<Lab>) {
+    let csr = work(&lab, "E2E-calls-csr", KeySource::Device(sample::csr())).await;
+    let keys = work(&lab, "E2E-calls-keys", KeySource::Service).await;
+    println!("calls in CSR mode:  {}", csr.join(", "));
+    println!("calls in keys mode: {}", keys.join(", "));
+    assert_eq!(sequence(&csr), expected("CreateCertificateFromCsr"));
+    assert_eq!(sequence(&keys), expected("CreateKeysAndCertificate"));
+}
+
+/// Calls that run side by side may be noted in any order: they are sorted within their round.
+fn sequence(calls: &[String]) -> Vec<&str> {
+    let mut calls: Vec<&str> = calls.iter().map(String::as_str).collect();
+    calls[2..5].sort_unstable();
+    calls[7..9].sort_unstable();
+    calls
+}
+
+fn expected(create: &'static str) -> Vec<&'static str> {
+    vec![
+        "GetItem",
+        "UpdateItem",
+        create,
+        "CreateThing",
+        "DescribeEndpoint",
+        "PUTObject",
+        "UpdateItem",
+        "AttachPolicy",
+        "AttachThingPrincipal",
+        "UpdateCertificate",
+        "UpdateItem",
+    ]
+}
+
+/// One order, worked off in this process by a fresh worker; the calls that it made.
+async fn work(lab: &Lab, serial: &str, key: KeySource) -> Vec<String> {
+    let device = lab.device(serial);
+    lab.put(&device).await;
+    let recorder = Recorder::default();
+    let worker = worker(lab, &recorder);
+    let outputs = &lab.site.outputs;
+    let (url, dead) = (
+        outputs.queue_url.clone(),
+        outputs.dead_letter_queue_url.clone(),
+    );
+    let delivery = SqsDelivery::new(lab.sqs.clone(), url, dead);
+    let request = Request::new(&device.serial, device.generation, key);
+    let order = Order {
+        serial: device.serial,
+        generation: device.generation,
+        request,
+    };
+    let mut message = SqsMessage::default();
+    message.message_id = Some("m".to_owned());
+    message.receipt_handle = Some("r".to_owned());
+    message.body = Some(order.encode());
+    let mut event = SqsEvent::default();
+    event.records = vec![message];
+    let deadline = SystemClock.now().plus(Duration::from_secs(30));
+    let answer = work_off(&worker, &delivery, 5, &event, deadline)
+        .await
+        .unwrap();
+    assert!(answer.batch_item_failures.is_empty());
+    lab.assert_one_certificate(serial).await;
+    recorder.0.lock().unwrap().clone()
+}
+
+fn worker(
+    lab: &Lab,
+    recorder: &Recorder,
+) -> Worker<DynamoRegistry, AwsIssuer<SystemClock>, S3Vault, SystemClock, SystemRandom> {
+    let sdk = lab.site.emulator.sdk();
+    let outputs = &lab.site.outputs;
+    let dynamodb = aws_sdk_dynamodb::config::Builder::from(&sdk).interceptor(recorder.clone());
+    let s3 = aws_sdk_s3::config::Builder::from(&sdk).interceptor(recorder.clone());
+    let pacer = Pacer::per_second(NonZeroU32::new(100).unwrap());
+    Worker {
+        registry: DynamoRegistry::new(
+            aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
+            outputs.table.clone(),
+        ),
+        issuer: AwsIssuer::new(
+            cvm_worker::iot::client_with(&sdk, recorder.clone()),
+            pacer,
+            SystemClock,
+        ),
+        vault: S3Vault::new(
+            aws_sdk_s3::Client::from_conf(s3.build()),
+            outputs.bucket.clone(),
+            Some(outputs.key_arn.clone()),
+        ),
+        clock: SystemClock,
+        random: SystemRandom,
+        lease: Duration::from_secs(45),
+    }
+}

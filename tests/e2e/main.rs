@@ -1,0 +1,91 @@
+//! The real function binaries in the emulator, under the template's roles, from submission to MQTT.
+//!
+//! One emulator serves all trials but those that kill workers, which have their own. It is started
+//! before the first and stopped after the last; nothing stays running.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may panic"
+)]
+
+mod calls;
+mod contracts;
+mod door;
+mod kill;
+mod lab;
+mod life;
+mod messages;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use lab::Lab;
+use libtest_mimic::Arguments;
+use libtest_mimic::Trial;
+use tokio::runtime::Runtime;
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let runtime = Arc::new(Runtime::new().unwrap());
+    if arguments.list {
+        libtest_mimic::run(&arguments, trials(&runtime, &Arc::default())).exit();
+    }
+    let lab = Arc::new(std::sync::OnceLock::new());
+    let conclusion = libtest_mimic::run(&arguments, trials(&runtime, &lab));
+    if let Some(lab) = Arc::into_inner(lab).and_then(std::sync::OnceLock::into_inner) {
+        runtime.block_on(Lab::stop(lab));
+    }
+    conclusion.exit();
+}
+
+/// The lab is started by the first trial that needs it, so that a filter that needs none is quick.
+type Shared = Arc<std::sync::OnceLock<Arc<Lab>>>;
+
+fn trials(runtime: &Arc<Runtime>, lab: &Shared) -> Vec<Trial> {
+    macro_rules! trial {
+        ($($name:path),* $(,)?) => {
+            vec![$(in_lab(runtime, lab, stringify!($name), |lab| $name(lab))),*]
+        };
+    }
+    let mut trials = trial![
+        contracts::the_table_in_dynamodb,
+        contracts::the_vault_in_s3,
+        contracts::the_issuer_in_aws_iot,
+        life::from_submission_to_mqtt_in_csr_mode,
+        life::from_submission_to_mqtt_in_keys_mode,
+        life::a_thing_is_made_with_type_group_and_attributes,
+        life::a_missing_thing_group_fails_visibly,
+        life::a_device_that_is_cut_off_comes_to_the_same_end,
+        door::fifty_submissions_at_once_end_with_one_active_certificate,
+        door::every_refused_login_is_the_same,
+        door::bad_requests_are_refused_with_their_code,
+        messages::a_message_delivered_twice_changes_nothing,
+        messages::poison_is_parked_with_its_reason,
+        messages::a_dead_letter_is_replayed_once_its_cause_is_mended,
+        calls::calls_for_one_certificate,
+    ];
+    let killed = runtime.clone();
+    trials.push(Trial::test(
+        "kill::a_worker_killed_in_the_middle_loses_nothing",
+        move || {
+            killed.block_on(kill::a_worker_killed_in_the_middle_loses_nothing());
+            Ok(())
+        },
+    ));
+    trials
+}
+
+fn in_lab<F, T>(runtime: &Arc<Runtime>, lab: &Shared, name: &str, test: T) -> Trial
+where
+    F: Future<Output = ()>,
+    T: FnOnce(Arc<Lab>) -> F + Send + 'static,
+{
+    let (runtime, lab) = (runtime.clone(), lab.clone());
+    Trial::test(name, move || {
+        let lab = lab.get_or_init(|| Arc::new(runtime.block_on(Lab::start())));
+        runtime.block_on(test(lab.clone()));
+        Ok(())
+    })
+}

@@ -1,0 +1,246 @@
+//! A whole site in one process: the real door and the real worker on the fakes, with faults.
+
+use std::future::Future;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use aws_lambda_events::event::sqs::SqsEvent;
+use aws_lambda_events::event::sqs::SqsMessage;
+use cvm_ingest::config::Terms;
+use cvm_ingest::door::Door;
+use cvm_ingest::door::DummyKey;
+use cvm_ingest::http::Answer;
+use cvm_ingest::http::Asked;
+use cvm_shared::api::StatusView;
+use cvm_shared::ports::Clock as _;
+use cvm_shared::trust::TrustBundle;
+use cvm_testkit::faults::Faults;
+use cvm_testkit::faults::Faulty;
+use cvm_testkit::issuer::MemoryIssuer;
+use cvm_testkit::queue::MemoryQueue;
+use cvm_testkit::queue::Message;
+use cvm_testkit::registry::MemoryRegistry;
+use cvm_testkit::sample;
+use cvm_testkit::time::CountedRandom;
+use cvm_testkit::time::HandClock;
+use cvm_testkit::vault::MemoryVault;
+use cvm_testkit::world::World;
+use cvm_worker::batch::work_off;
+use cvm_worker::run::Worker;
+use futures_util::future::Either;
+use futures_util::future::select;
+use http::HeaderMap;
+use http::HeaderValue;
+use http::Method;
+use zeroize::Zeroizing;
+
+/// The door on fakes.
+pub(crate) type TestDoor = Door<
+    Faulty<MemoryRegistry>,
+    Faulty<MemoryQueue>,
+    Faulty<MemoryVault>,
+    HandClock,
+    CountedRandom,
+>;
+
+/// The worker on fakes.
+pub(crate) type TestWorker = Worker<
+    Faulty<MemoryRegistry>,
+    Faulty<MemoryIssuer>,
+    Faulty<MemoryVault>,
+    HandClock,
+    CountedRandom,
+>;
+
+/// How long a worker's invocation may last.
+const RUN: Duration = Duration::from_secs(30);
+
+/// A site, its world and the faults that are planned for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Site {
+    /// Everything outside.
+    pub(crate) world: World,
+    /// What will go wrong.
+    pub(crate) faults: Faults,
+}
+
+impl Site {
+    /// A site with these faults and the device `SN-1`.
+    pub(crate) fn new(faults: Faults) -> Self {
+        let world = World::new();
+        world.registry.put(sample::device("SN-1"));
+        Self { world, faults }
+    }
+
+    fn faulty<P: Clone>(&self, port: &P) -> Faulty<P> {
+        Faulty {
+            port: port.clone(),
+            faults: self.faults.clone(),
+        }
+    }
+
+    /// A fresh door process.
+    pub(crate) fn door(&self) -> TestDoor {
+        Door {
+            registry: self.faulty(&self.world.registry),
+            queue: self.faulty(&self.world.queue),
+            vault: self.faulty(&self.world.vault),
+            clock: self.world.clock.clone(),
+            random: self.world.random.clone(),
+            terms: Terms {
+                presign: Duration::from_mins(2),
+                poll_seconds: 2,
+            },
+            trust: TrustBundle::with_extra("").unwrap(),
+            dummy: DummyKey::fresh(&self.world.random),
+        }
+    }
+
+    /// A fresh worker process.
+    pub(crate) fn worker(&self) -> TestWorker {
+        Worker {
+            registry: self.faulty(&self.world.registry),
+            issuer: self.faulty(&self.world.issuer),
+            vault: self.faulty(&self.world.vault),
+            clock: self.world.clock.clone(),
+            random: self.world.random.clone(),
+            lease: Duration::from_secs(45),
+        }
+    }
+
+    /// Runs a process's future until it ends, or until a fault kills the process.
+    pub(crate) async fn until_killed<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let killed = poll_fn(|_| {
+            if self.faults.was_killed() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        });
+        // The work first: the kill comes out of it, in the same poll.
+        match select(pin!(work), pin!(killed)).await {
+            Either::Left((ended, _)) => Some(ended),
+            Either::Right(((), _)) => None,
+        }
+    }
+
+    /// One request to the door; `None` if the door was killed and the device got no answer.
+    pub(crate) async fn ask(&self, asked: Asked) -> Option<Answer> {
+        let door = self.door();
+        self.until_killed(door.answer(Ok(asked))).await
+    }
+
+    /// One invocation of the worker with what the queue gives it; whether there was anything.
+    pub(crate) async fn work(&self) -> bool {
+        let held = self.world.queue.receive(10);
+        let worker = self.worker();
+        self.until_killed(self.deliver(&worker, &held)).await;
+        !held.is_empty()
+    }
+
+    /// Hands messages to this worker and deletes those that it is done with, as the event source
+    /// does; a worker that died is done with none.
+    pub(crate) async fn deliver(&self, worker: &TestWorker, held: &[Message]) {
+        let delivery = self.faulty(&self.world.queue);
+        let deadline = self.world.clock.now().plus(RUN);
+        let event = event(held);
+        let most = self.world.queue.max_receives;
+        let answer = work_off(worker, &delivery, most, &event, deadline)
+            .await
+            .unwrap();
+        let back: Vec<String> = answer
+            .batch_item_failures
+            .into_iter()
+            .map(|failure| failure.item_identifier)
+            .collect();
+        for message in held.iter().filter(|message| !back.contains(&message.id)) {
+            self.world.queue.delete(&message.id);
+        }
+    }
+
+    /// Works until the queue is empty or `minutes` have passed.
+    pub(crate) async fn settle(&self, minutes: u64) {
+        for _ in 0..minutes * 12 {
+            self.work().await;
+            if self.world.queue.is_empty() {
+                return;
+            }
+            self.world.clock.advance(Duration::from_secs(5));
+        }
+    }
+}
+
+fn event(held: &[Message]) -> SqsEvent {
+    let mut event = SqsEvent::default();
+    event.records = held
+        .iter()
+        .map(|message| {
+            let mut record = SqsMessage::default();
+            record.message_id = Some(message.id.clone());
+            record.receipt_handle = Some(message.id.clone());
+            record.body = Some(message.body.clone());
+            let count = message.receives.to_string();
+            record
+                .attributes
+                .insert("ApproximateReceiveCount".to_owned(), count);
+            record
+        })
+        .collect();
+    event
+}
+
+/// A submission of `serial` with this token.
+pub(crate) fn submission(serial: &str, token: &str, csr: Option<&str>) -> Asked {
+    let body = serde_json::json!({ "serialNumber": serial, "deviceToken": token, "csr": csr });
+    let mut body = body.as_object().unwrap().clone();
+    body.retain(|_, value| !value.is_null());
+    asked(
+        Method::POST,
+        "/v1/certificates",
+        None,
+        &serde_json::to_vec(&body).unwrap(),
+    )
+}
+
+/// A poll of `SN-1`.
+pub(crate) fn poll(id: &str) -> Asked {
+    asked(
+        Method::GET,
+        &format!("/v1/certificates/{id}"),
+        Some("SN-1"),
+        b"",
+    )
+}
+
+/// A confirmation by `SN-1`.
+pub(crate) fn confirmation(id: &str) -> Asked {
+    asked(
+        Method::POST,
+        &format!("/v1/certificates/{id}/confirm"),
+        Some("SN-1"),
+        b"",
+    )
+}
+
+/// Any request, with the sample token if it is somebody's.
+pub(crate) fn asked(method: Method, path: &str, serial: Option<&str>, body: &[u8]) -> Asked {
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", HeaderValue::from_static("application/json"));
+    if let Some(serial) = serial {
+        let value = format!("CVM1-TOKEN serial=\"{serial}\",token=\"{}\"", sample::TOKEN);
+        headers.insert("authorization", HeaderValue::from_str(&value).unwrap());
+    }
+    Asked {
+        method,
+        path: path.to_owned(),
+        headers,
+        body: Zeroizing::new(body.to_vec()),
+    }
+}
+
+/// The status in an answer.
+pub(crate) fn view(answer: &Answer) -> StatusView {
+    serde_json::from_str(&answer.body).unwrap()
+}

@@ -1,0 +1,270 @@
+//! What every adapter of a port must do. Fakes and real adapters face the same functions.
+
+use cvm_shared::event::Event;
+use cvm_shared::failure::Failure;
+use cvm_shared::ids::BundleKey;
+use cvm_shared::ids::Owner;
+use cvm_shared::lease::Lease;
+use cvm_shared::ports::CertificateRef;
+use cvm_shared::ports::Issuer;
+use cvm_shared::ports::Registry;
+use cvm_shared::ports::Swap;
+use cvm_shared::ports::Vault;
+use cvm_shared::record::Binding;
+use cvm_shared::record::BundleRef;
+use cvm_shared::record::Issued;
+use cvm_shared::record::Record;
+use cvm_shared::request::KeySource;
+use cvm_shared::request::Request;
+use cvm_shared::state::next;
+use cvm_shared::time::UnixMillis;
+use futures_util::future::join_all;
+use zeroize::Zeroizing;
+
+use crate::sample;
+
+const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
+
+/// A registry, into which `seed` puts rows, reads and writes as [`Registry`] promises.
+pub async fn registry<R: Registry>(registry: &R, seed: impl AsyncFn(&Record)) {
+    unknown_devices_have_no_row(registry).await;
+    a_life_is_written_and_read_back(registry, &seed).await;
+    a_repeated_write_is_its_own(registry, &seed).await;
+    a_stale_write_changes_nothing(registry, &seed).await;
+    of_many_rivals_one_wins(registry, &seed).await;
+}
+
+async fn unknown_devices_have_no_row<R: Registry>(registry: &R) {
+    assert_eq!(
+        registry.load(&sample::serial("contract-nobody")).await,
+        Ok(None)
+    );
+}
+
+/// From Registered to confirmed in every kind of write, each read back as it was written.
+async fn a_life_is_written_and_read_back<R: Registry>(registry: &R, seed: impl AsyncFn(&Record)) {
+    for (name, key) in [
+        ("contract:life-csr", KeySource::Device(sample::csr())),
+        ("contract:life-keys", KeySource::Service),
+    ] {
+        let mut row = sample::device(name);
+        seed(&row).await;
+        for event in life(&row, &key) {
+            let after = next(&row, &event).unwrap();
+            assert_eq!(
+                registry.swap(&row, &after).await,
+                Ok(Swap::Done),
+                "{event:?}"
+            );
+            assert_eq!(
+                registry.load(&row.serial).await,
+                Ok(Some(after.clone())),
+                "{event:?}"
+            );
+            row = after;
+        }
+    }
+}
+
+fn life(row: &Record, key: &KeySource) -> Vec<Event> {
+    let request = Request::new(&row.serial, row.generation, key.clone());
+    let (first, second) = (lease(row, 1, 1), lease(row, 2, 2));
+    let claim = |lease: &Lease| Event::Claim {
+        request: request.clone(),
+        generation: row.generation,
+        lease: lease.clone(),
+        now: NOW,
+    };
+    vec![
+        Event::Apply {
+            request: request.clone(),
+            now: NOW,
+        },
+        claim(&first),
+        Event::Commit {
+            fence: first.fence(),
+            issued: issued("a"),
+        },
+        Event::Retire {
+            fence: first.fence(),
+        },
+        Event::Commit {
+            fence: first.fence(),
+            issued: issued("b"),
+        },
+        Event::Release {
+            fence: first.fence(),
+        },
+        claim(&second),
+        Event::Finish {
+            fence: second.fence(),
+        },
+        Event::Confirm {
+            request: request.id.clone(),
+            now: NOW,
+        },
+    ]
+}
+
+fn lease(row: &Record, claims: u64, owner: u8) -> Lease {
+    let mut epoch = row.epoch;
+    epoch.0 += claims;
+    Lease {
+        epoch,
+        owner: Owner::from_random([owner; 16]),
+        until: UnixMillis(NOW.0 + 60_000),
+    }
+}
+
+fn issued(tag: &str) -> Issued {
+    Issued {
+        certificate_id: tag.repeat(64).try_into().unwrap(),
+        certificate_arn: format!("arn:aws:iot:eu-west-1:1:cert/{tag}"),
+        endpoint: "x-ats.iot.test".to_owned(),
+        bundle: BundleRef {
+            key: BundleKey::parse(format!("b/{tag}")).unwrap(),
+            sha256: tag.repeat(64),
+        },
+    }
+}
+
+fn claimed(row: &Record, owner: u8) -> Record {
+    let event = Event::Claim {
+        request: Request::new(&row.serial, row.generation, KeySource::Service),
+        generation: row.generation,
+        lease: lease(row, 1, owner),
+        now: NOW,
+    };
+    next(row, &event).unwrap()
+}
+
+/// The answer of a write was lost, and the same write comes again.
+async fn a_repeated_write_is_its_own<R: Registry>(registry: &R, seed: impl AsyncFn(&Record)) {
+    let row = sample::device("contract-repeated");
+    seed(&row).await;
+    let after = claimed(&row, 1);
+    for _ in 0..3 {
+        assert_eq!(registry.swap(&row, &after).await, Ok(Swap::Done));
+    }
+}
+
+async fn a_stale_write_changes_nothing<R: Registry>(registry: &R, seed: impl AsyncFn(&Record)) {
+    let row = sample::device("contract-stale");
+    seed(&row).await;
+    let (first, late) = (claimed(&row, 1), claimed(&row, 2));
+    assert_eq!(registry.swap(&row, &first).await, Ok(Swap::Done));
+    let refused = registry.swap(&row, &late).await;
+    assert_eq!(refused, Ok(Swap::Changed(Box::new(first.clone()))));
+    assert_eq!(registry.load(&row.serial).await, Ok(Some(first)));
+}
+
+async fn of_many_rivals_one_wins<R: Registry>(registry: &R, seed: impl AsyncFn(&Record)) {
+    let row = sample::device("contract-rivals");
+    seed(&row).await;
+    let claims: Vec<Record> = (1..=20).map(|owner| claimed(&row, owner)).collect();
+    let swaps = join_all(claims.iter().map(|after| registry.swap(&row, after))).await;
+    let won: Vec<&Record> = claims
+        .iter()
+        .zip(&swaps)
+        .filter_map(|(after, swap)| (*swap == Ok(Swap::Done)).then_some(after))
+        .collect();
+    assert_eq!(won.len(), 1);
+    let held = registry.load(&row.serial).await.unwrap().unwrap();
+    assert_eq!(held, *won[0]);
+    for swap in swaps.into_iter().filter(|swap| *swap != Ok(Swap::Done)) {
+        assert_eq!(swap, Ok(Swap::Changed(Box::new(held.clone()))));
+    }
+}
+
+/// A vault keeps the first content of a key, tells by name alone, and forgets for good.
+pub async fn vault<V: Vault>(vault: &V) {
+    let key = BundleKey::parse("b/contract/vault").unwrap();
+    let beside = BundleKey::parse("b/contract/vault-2").unwrap();
+    assert_eq!(vault.holds(&key).await, Ok(false));
+    for content in ["first", "second"] {
+        vault
+            .stage(&key, &Zeroizing::new(content.as_bytes().to_vec()))
+            .await
+            .unwrap();
+    }
+    assert_eq!(vault.holds(&key).await, Ok(true));
+    vault
+        .stage(&beside, &Zeroizing::new(vec![1]))
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        vault.shred(&key).await.unwrap();
+        assert_eq!(vault.holds(&key).await, Ok(false));
+    }
+    assert_eq!(vault.holds(&beside).await, Ok(true));
+    vault.shred(&beside).await.unwrap();
+}
+
+/// An issuer of an account that has the policy of `binding`, and none with another name.
+pub async fn issuer<I: Issuer>(issuer: &I, binding: &Binding) {
+    each_call_makes_another_certificate(issuer, binding).await;
+    a_certificate_lives_and_dies(issuer, binding).await;
+    a_missing_policy_is_told_from_a_missing_certificate(issuer, binding).await;
+}
+
+async fn each_call_makes_another_certificate<I: Issuer>(issuer: &I, binding: &Binding) {
+    let csr = sample::csr();
+    let one = issuer.create_from_csr(&csr).await.unwrap();
+    let two = issuer.create_from_csr(&csr).await.unwrap();
+    assert_ne!(one.names.id, two.names.id);
+    let (three, key) = issuer.create_with_keys().await.unwrap();
+    assert!(key.expose().contains("PRIVATE KEY"));
+    for made in [one, two, three] {
+        issuer.retire(&made.names, binding).await.unwrap();
+    }
+}
+
+fn issued_as(names: &CertificateRef) -> Issued {
+    Issued {
+        certificate_id: names.id.clone(),
+        certificate_arn: names.arn.clone(),
+        ..issued("a")
+    }
+}
+
+/// Every step twice: each must be repeatable. What was retired can never be activated again.
+async fn a_certificate_lives_and_dies<I: Issuer>(issuer: &I, binding: &Binding) {
+    let made = issuer.create_from_csr(&sample::csr()).await.unwrap();
+    let issued = issued_as(&made.names);
+    for _ in 0..2 {
+        issuer.ensure_thing(binding).await.unwrap();
+    }
+    for _ in 0..2 {
+        issuer.attach(&issued, binding).await.unwrap();
+    }
+    for _ in 0..2 {
+        issuer.activate(&made.names.id).await.unwrap();
+    }
+    for _ in 0..2 {
+        issuer.retire(&made.names, binding).await.unwrap();
+    }
+    assert_eq!(
+        issuer.activate(&made.names.id).await,
+        Err(Failure::CertificateGone)
+    );
+    assert!(!issuer.endpoint().await.unwrap().is_empty());
+}
+
+async fn a_missing_policy_is_told_from_a_missing_certificate<I: Issuer>(
+    issuer: &I,
+    binding: &Binding,
+) {
+    let made = issuer.create_from_csr(&sample::csr()).await.unwrap();
+    let issued = issued_as(&made.names);
+    let mut other = binding.clone();
+    other.policy = "no-such-policy".to_owned().try_into().unwrap();
+    assert_eq!(
+        issuer.attach(&issued, &other).await,
+        Err(Failure::PolicyMissing)
+    );
+    issuer.retire(&made.names, binding).await.unwrap();
+    assert_eq!(
+        issuer.attach(&issued, binding).await,
+        Err(Failure::CertificateGone)
+    );
+}

@@ -1,0 +1,205 @@
+//! AWS IoT in memory: a real CA, a new certificate for each call, the delete rules of the real one.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::OnceLock;
+
+use cvm_shared::bundle::digest;
+use cvm_shared::csr::Csr;
+use cvm_shared::failure::Failure;
+use cvm_shared::ids::CertificateId;
+use cvm_shared::ports::CertificateRef;
+use cvm_shared::ports::Issuer;
+use cvm_shared::ports::NewCertificate;
+use cvm_shared::record::Binding;
+use cvm_shared::record::Issued;
+use cvm_shared::secret::PrivateKeyPem;
+use rcgen::CertificateParams;
+use rcgen::CertificateSigningRequestParams;
+use rcgen::KeyPair;
+
+/// A certificate as AWS IoT knows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Registered {
+    /// Whether it is ACTIVE.
+    pub active: bool,
+    /// The policies attached to it.
+    pub policies: BTreeSet<String>,
+    /// The Things attached to it.
+    pub things: BTreeSet<String>,
+}
+
+#[derive(Debug, Default)]
+struct Inside {
+    certificates: BTreeMap<CertificateId, Registered>,
+    things: BTreeSet<String>,
+    policies: BTreeSet<String>,
+    created: u64,
+    most_active_of_a_thing: usize,
+}
+
+/// AWS IoT. Clones share the account.
+#[derive(Clone, Debug)]
+pub struct MemoryIssuer {
+    inside: Arc<Mutex<Inside>>,
+}
+
+impl MemoryIssuer {
+    /// An account that has these policies.
+    pub fn new(policies: &[&str]) -> Self {
+        let inside = Inside {
+            policies: policies.iter().map(|name| (*name).to_owned()).collect(),
+            ..Inside::default()
+        };
+        Self {
+            inside: Arc::new(Mutex::new(inside)),
+        }
+    }
+
+    /// All certificates.
+    pub fn certificates(&self) -> BTreeMap<CertificateId, Registered> {
+        self.inside.lock().unwrap().certificates.clone()
+    }
+
+    /// How many certificates were ever created.
+    pub fn created(&self) -> u64 {
+        self.inside.lock().unwrap().created
+    }
+
+    /// How many certificates are ACTIVE.
+    pub fn active(&self) -> usize {
+        self.certificates()
+            .values()
+            .filter(|known| known.active)
+            .count()
+    }
+
+    /// The most ACTIVE certificates that any Thing ever had at once.
+    pub fn most_active_of_a_thing(&self) -> usize {
+        self.inside.lock().unwrap().most_active_of_a_thing
+    }
+
+    /// Adds a policy, as an operator would.
+    pub fn add_policy(&self, name: &str) {
+        self.inside.lock().unwrap().policies.insert(name.to_owned());
+    }
+
+    /// Loses a certificate, as a careless operator would.
+    pub fn lose(&self, id: &CertificateId) {
+        self.inside.lock().unwrap().certificates.remove(id);
+    }
+
+    fn register(&self, pem: String, der: &[u8]) -> NewCertificate {
+        let id = CertificateId::parse(digest(der)).unwrap();
+        let mut inside = self.inside.lock().unwrap();
+        inside.created += 1;
+        inside
+            .certificates
+            .insert(id.clone(), Registered::default());
+        let arn = format!("arn:aws:iot:eu-west-1:123456789012:cert/{id}");
+        NewCertificate {
+            names: CertificateRef { id, arn },
+            pem,
+        }
+    }
+
+    /// Another serial number for each certificate, so that the same request gives another one.
+    fn params(&self) -> CertificateParams {
+        let mut params = CertificateParams::new(vec!["device".to_owned()]).unwrap();
+        params.serial_number = Some((self.created() + 1).into());
+        params
+    }
+}
+
+impl Inside {
+    fn certificate(&mut self, id: &CertificateId) -> Result<&mut Registered, Failure> {
+        self.certificates
+            .get_mut(id)
+            .ok_or(Failure::CertificateGone)
+    }
+
+    /// Notes how many ACTIVE certificates each Thing has now.
+    fn observe(&mut self) {
+        let active = || self.certificates.values().filter(|known| known.active);
+        let count = |thing| {
+            active()
+                .filter(|known| known.things.contains(thing))
+                .count()
+        };
+        let most = self.things.iter().map(count).max().unwrap_or_default();
+        self.most_active_of_a_thing = self.most_active_of_a_thing.max(most);
+    }
+}
+
+impl Issuer for MemoryIssuer {
+    async fn create_from_csr(&self, csr: &Csr) -> Result<NewCertificate, Failure> {
+        let mut request = CertificateSigningRequestParams::from_pem(csr.pem())
+            .map_err(|_| Failure::CsrRefused)?;
+        request.params = self.params();
+        let signed = request.signed_by(authority()).unwrap();
+        Ok(self.register(signed.pem(), signed.der()))
+    }
+
+    async fn create_with_keys(&self) -> Result<(NewCertificate, PrivateKeyPem), Failure> {
+        let key = rsa_key();
+        let signed = self.params().signed_by(key, authority()).unwrap();
+        let made = self.register(signed.pem(), signed.der());
+        Ok((made, PrivateKeyPem::new(key.serialize_pem())))
+    }
+
+    async fn ensure_thing(&self, binding: &Binding) -> Result<(), Failure> {
+        self.inside
+            .lock()
+            .unwrap()
+            .things
+            .insert(binding.thing.to_string());
+        Ok(())
+    }
+
+    async fn attach(&self, issued: &Issued, binding: &Binding) -> Result<(), Failure> {
+        let mut inside = self.inside.lock().unwrap();
+        let known = inside.policies.contains(binding.policy.as_str());
+        let certificate = inside.certificate(&issued.certificate_id)?;
+        if !known {
+            return Err(Failure::PolicyMissing);
+        }
+        certificate.policies.insert(binding.policy.to_string());
+        certificate.things.insert(binding.thing.to_string());
+        inside.observe();
+        Ok(())
+    }
+
+    async fn activate(&self, certificate: &CertificateId) -> Result<(), Failure> {
+        let mut inside = self.inside.lock().unwrap();
+        inside.certificate(certificate)?.active = true;
+        inside.observe();
+        Ok(())
+    }
+
+    async fn retire(&self, certificate: &CertificateRef, _: &Binding) -> Result<(), Failure> {
+        self.lose(&certificate.id);
+        Ok(())
+    }
+
+    async fn endpoint(&self) -> Result<String, Failure> {
+        Ok("x-ats.iot.eu-west-1.test".to_owned())
+    }
+}
+
+/// The CA, made once.
+fn authority() -> &'static rcgen::Issuer<'static, KeyPair> {
+    static AUTHORITY: OnceLock<rcgen::Issuer<'static, KeyPair>> = OnceLock::new();
+    AUTHORITY.get_or_init(|| {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        rcgen::Issuer::new(params, KeyPair::generate().unwrap())
+    })
+}
+
+/// One RSA key for all keys-mode certificates: making them is slow, and no test looks for two.
+fn rsa_key() -> &'static KeyPair {
+    static KEY: OnceLock<KeyPair> = OnceLock::new();
+    KEY.get_or_init(|| KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap())
+}

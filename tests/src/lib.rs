@@ -1,0 +1,22 @@
+//! Fakes of the outside that behave like it, faults to inject into any call, and the contract that
+//! fakes and real adapters both face. Never ships.
+//!
+//! [`world`] puts the fakes together; [`registry`], [`queue`], [`issuer`], [`vault`] and [`time`] are
+//! them; [`faults`] makes their calls fail, vanish or repeat; [`contract`] is what each port must do;
+//! [`sample`] has devices with boring values.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "this crate only runs in tests, and a test may panic"
+)]
+
+pub mod contract;
+pub mod faults;
+pub mod issuer;
+pub mod queue;
+pub mod registry;
+pub mod sample;
+pub mod time;
+pub mod vault;
+pub mod world;
