@@ -112,12 +112,21 @@ def log_as_configured(template, _arguments):
 
 def bind_certificates(template, _arguments):
     """Gap: AWS checks these four against the certificate, the emulator against any resource or the Thing."""
-    worker = template["Resources"]["WorkerRole"]["Properties"]["Policies"][0]["PolicyDocument"]
     thing = {"Fn::Sub": "arn:${AWS::Partition}:iot:${AWS::Region}:${AWS::AccountId}:thing/*"}
-    worker["Statement"] += [
-        allow("EmulatorBindsPolicies", ["iot:AttachPolicy", "iot:DetachPolicy"], "*"),
-        allow("EmulatorBindsThings", ["iot:AttachThingPrincipal", "iot:DetachThingPrincipal"], thing),
-    ]
+    for role in ("WorkerRole", "JanitorRole"):
+        document = template["Resources"][role]["Properties"]["Policies"][0]["PolicyDocument"]
+        granted = [action for statement in document["Statement"] for action in actions(statement)]
+        policies = [a for a in granted if a in ("iot:AttachPolicy", "iot:DetachPolicy")]
+        things = [a for a in granted if a in ("iot:AttachThingPrincipal", "iot:DetachThingPrincipal")]
+        document["Statement"] += [
+            allow("EmulatorBindsPolicies", policies, "*"),
+            allow("EmulatorBindsThings", things, thing),
+        ]
+
+
+def actions(statement):
+    listed = statement["Action"]
+    return [listed] if isinstance(listed, str) else listed
 
 
 def import_in_batches(template, _arguments):

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use cvm_aws::config::ConfigError;
 use cvm_aws::config::Env;
+use cvm_shared::reprovision::Reprovision;
+use cvm_shared::reprovision::ReprovisionTerms;
 use cvm_shared::trust::TrustBundle;
 
 /// The door's configuration.
@@ -21,13 +23,15 @@ pub struct IngestConfig {
     pub trust: TrustBundle,
 }
 
-/// What the door tells devices about time.
+/// What the door tells devices about time, and what one that was served may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {
     /// How long a bundle's URL lives.
     pub presign: Duration,
     /// The least seconds between two polls.
     pub poll_seconds: u64,
+    /// What a device that was served may have by asking again.
+    pub reprovision: ReprovisionTerms,
 }
 
 impl IngestConfig {
@@ -45,12 +49,25 @@ impl IngestConfig {
             terms: Terms {
                 presign: Duration::from_secs(env.number("CVM_PRESIGN_SECONDS", 10..=120)?),
                 poll_seconds: env.number("CVM_POLL_SECONDS", 1..=3600)?,
+                reprovision: reprovision(&mut env)?,
             },
             trust,
         };
         env.finish()?;
         Ok(config)
     }
+}
+
+fn reprovision(env: &mut Env) -> Result<ReprovisionTerms, ConfigError> {
+    const NAME: &str = "CVM_REPROVISION";
+    let default = Reprovision::parse(&env.text(NAME)?);
+    Ok(ReprovisionTerms {
+        default: default.map_err(|refusal| ConfigError::Malformed {
+            name: NAME,
+            rule: refusal.rule,
+        })?,
+        grace: Duration::from_hours(env.number("CVM_GRACE_HOURS", 1..=720)?),
+    })
 }
 
 #[cfg(test)]
@@ -64,6 +81,8 @@ mod tests {
             ("CVM_BUCKET", "b"),
             ("CVM_PRESIGN_SECONDS", "120"),
             ("CVM_POLL_SECONDS", "2"),
+            ("CVM_REPROVISION", "redeliver"),
+            ("CVM_GRACE_HOURS", "24"),
         ];
         vars.retain(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
         let vars = vars
@@ -92,6 +111,11 @@ mod tests {
                 "CVM_TRUST_ANCHORS_PEM",
                 "rubbish",
                 "environment variable CVM_TRUST_ANCHORS_PEM holds no PEM block",
+            ),
+            (
+                "CVM_REPROVISION",
+                "always",
+                "environment variable CVM_REPROVISION must be never, redeliver or replace",
             ),
             (
                 "CVM_POLL_SECOND",

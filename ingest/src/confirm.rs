@@ -1,4 +1,8 @@
-//! The device has its certificate safely installed: the row says so, then the bundle is shredded.
+//! The device has its certificate safely installed: the bundle is shredded, then the row says so.
+//!
+//! In this order: a door that dies in between leaves a row whose bundle still counts as waiting, which
+//! the device confirms again or the janitor expires. The other way round a bundle, perhaps with a key
+//! in it, would be left that nobody looks for.
 
 use ::http::StatusCode;
 use cvm_shared::event::Event;
@@ -8,6 +12,7 @@ use cvm_shared::ports::Clock;
 use cvm_shared::ports::Random;
 use cvm_shared::ports::Registry;
 use cvm_shared::ports::Vault;
+use cvm_shared::transition::next;
 use cvm_shared::write::Written;
 use cvm_shared::write::write;
 
@@ -23,22 +28,25 @@ where
     C: Clock,
     N: Random,
 {
-    /// `POST /v1/certificates/{requestId}/confirm`. Repeatable: a confirmation whose shredding
-    /// failed is answered 503, and the next one shreds.
+    /// `POST /v1/certificates/{requestId}/confirm`. Repeatable.
     pub(crate) async fn confirm(&self, shown: &Credentials, id: &str) -> Result<Answer, Refused> {
         let row = self.login(shown).await?;
         let event = Event::Confirm {
             request: RequestId::parse(id).map_err(|_| Refused::NotFound)?,
             now: self.clock.now(),
         };
-        let row = match write(&self.registry, row, |_| event.clone()).await? {
-            Written::Applied(row) | Written::Refused(row, Refusal::Already) => row,
-            Written::Refused(_, refusal) => return Err(refused(&refusal)),
-        };
+        match next(&row, &event) {
+            Ok(_) | Err(Refusal::Already) => {}
+            Err(refusal) => return Err(refused(&refusal)),
+        }
         if let Some(issued) = row.state.issued() {
             self.vault.shred(&issued.bundle.key).await?;
         }
-        tracing::info!(serial = %row.serial, request = id, "confirmed");
+        match write(&self.registry, row, |_| event.clone()).await? {
+            Written::Applied(_) | Written::Refused(_, Refusal::Already) => {}
+            Written::Refused(_, refusal) => return Err(refused(&refusal)),
+        }
+        tracing::info!(serial = %shown.serial, request = id, "confirmed");
         Ok(Answer::empty(StatusCode::NO_CONTENT))
     }
 }
@@ -51,9 +59,14 @@ fn refused(refusal: &Refusal) -> Refused {
         // Answers to other events, never to a confirmation.
         Refusal::Already
         | Refusal::Confirmed
+        | Refusal::Expired
         | Refusal::FailedForGood { .. }
         | Refusal::LeaseHeld { .. }
         | Refusal::LeaseLost
-        | Refusal::StaleGeneration => Refused::Unavailable { retry_after: 5 },
+        | Refusal::NotDue
+        | Refusal::NotMarkedYet
+        | Refusal::ReplacementPending { .. }
+        | Refusal::StaleGeneration
+        | Refusal::TooSoon { .. } => Refused::Unavailable { retry_after: 5 },
     }
 }

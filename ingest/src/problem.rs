@@ -28,6 +28,13 @@ pub enum Refused {
     NotIssued,
     /// The bundle was shredded after it was confirmed.
     Shredded,
+    /// The bundle was shredded because nobody confirmed it in time.
+    Expired,
+    /// The certificate before this one still is in its grace.
+    ReplacementPending {
+        /// Seconds to wait.
+        retry_after: u64,
+    },
     /// The body is too large.
     TooLarge,
     /// The body is of another type or encoding.
@@ -42,76 +49,58 @@ pub enum Refused {
 }
 
 impl Refused {
-    /// The status code, the stable code and the title.
-    fn parts(&self) -> (StatusCode, &'static str, &'static str) {
+    fn status(&self) -> StatusCode {
         match self {
-            Self::BadRequest(_) => (
-                StatusCode::BAD_REQUEST,
-                "bad_request",
-                "The request is malformed",
+            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::OtherRequest
+            | Self::Confirmed
+            | Self::NotIssued
+            | Self::ReplacementPending { .. } => StatusCode::CONFLICT,
+            Self::Shredded | Self::Expired => StatusCode::GONE,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::BadCsr(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// The stable code and the title.
+    fn words(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::BadRequest(_) => ("bad_request", "The request is malformed"),
+            Self::Unauthorized => ("unauthorized", "The device is not authenticated"),
+            Self::NotFound => ("not_found", "There is nothing here"),
+            Self::MethodNotAllowed(_) => ("method_not_allowed", "The path has other methods"),
+            Self::OtherRequest => ("other_request", "Another request is open or done"),
+            Self::Confirmed => ("already_confirmed", "The certificate was confirmed"),
+            Self::NotIssued => ("not_issued", "There is no certificate to confirm"),
+            Self::Shredded => ("bundle_shredded", "The bundle was shredded"),
+            Self::Expired => ("bundle_expired", "The bundle was not fetched in time"),
+            Self::ReplacementPending { .. } => (
+                "replacement_pending",
+                "An earlier replacement is not over yet",
             ),
-            Self::Unauthorized => (
-                StatusCode::UNAUTHORIZED,
-                "unauthorized",
-                "The device is not authenticated",
-            ),
-            Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is nothing here"),
-            Self::MethodNotAllowed(_) => (
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                "The path has other methods",
-            ),
-            Self::OtherRequest => (
-                StatusCode::CONFLICT,
-                "other_request",
-                "Another request is open or done",
-            ),
-            Self::Confirmed => (
-                StatusCode::CONFLICT,
-                "already_confirmed",
-                "The certificate was confirmed",
-            ),
-            Self::NotIssued => (
-                StatusCode::CONFLICT,
-                "not_issued",
-                "There is no certificate to confirm",
-            ),
-            Self::Shredded => (
-                StatusCode::GONE,
-                "bundle_shredded",
-                "The bundle was shredded",
-            ),
-            Self::TooLarge => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "too_large",
-                "The body is too large",
-            ),
+            Self::TooLarge => ("too_large", "The body is too large"),
             Self::UnsupportedMediaType => (
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported_media_type",
                 "The body must be application/json, not encoded",
             ),
-            Self::BadCsr(_) => (
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "bad_csr",
-                "The certificate signing request is refused",
-            ),
-            Self::Unavailable { .. } => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "unavailable",
-                "Try again later",
-            ),
+            Self::BadCsr(_) => ("bad_csr", "The certificate signing request is refused"),
+            Self::Unavailable { .. } => ("unavailable", "Try again later"),
         }
     }
 
     /// The stable code.
     pub fn code(&self) -> &'static str {
-        self.parts().1
+        self.words().0
     }
 
     /// The answer. Two refusals for one reason are the same bytes.
     pub fn answer(&self) -> Answer {
-        let (status, code, title) = self.parts();
+        let (status, (code, title)) = (self.status(), self.words());
         let detail = match self {
             Self::BadRequest(malformed) | Self::BadCsr(malformed) => Some(malformed.to_string()),
             Self::Unauthorized
@@ -121,6 +110,8 @@ impl Refused {
             | Self::Confirmed
             | Self::NotIssued
             | Self::Shredded
+            | Self::Expired
+            | Self::ReplacementPending { .. }
             | Self::TooLarge
             | Self::UnsupportedMediaType
             | Self::Unavailable { .. } => None,
@@ -135,7 +126,7 @@ impl Refused {
         match self {
             Self::Unauthorized => answer.header("www-authenticate", TOKEN_SCHEME),
             Self::MethodNotAllowed(allowed) => answer.header("allow", allowed),
-            Self::Unavailable { retry_after } => {
+            Self::Unavailable { retry_after } | Self::ReplacementPending { retry_after } => {
                 answer.header("retry-after", &retry_after.to_string())
             }
             Self::BadRequest(_)
@@ -144,6 +135,7 @@ impl Refused {
             | Self::Confirmed
             | Self::NotIssued
             | Self::Shredded
+            | Self::Expired
             | Self::TooLarge
             | Self::UnsupportedMediaType
             | Self::BadCsr(_) => answer,

@@ -12,7 +12,9 @@ use cvm_shared::ports::Registry;
 use cvm_shared::ports::Vault;
 use cvm_shared::record::Issued;
 use cvm_shared::record::Record;
+use cvm_shared::state::Delivery;
 use cvm_shared::state::State;
+use cvm_shared::time::UnixMillis;
 
 use crate::credentials::Credentials;
 use crate::door::Door;
@@ -45,13 +47,17 @@ where
                 Ok(self.pending(&request.id))
             }
             State::Vended {
-                confirmed_at: Some(_),
+                delivery: Delivery::Confirmed { .. },
                 ..
             } => Err(Refused::Shredded),
             State::Vended {
+                delivery: Delivery::Expired { .. },
+                ..
+            } => Err(Refused::Expired),
+            State::Vended {
                 request,
                 issued,
-                confirmed_at: None,
+                delivery: Delivery::Waiting { .. },
             } => {
                 let status = self.vended(issued).await?;
                 Ok(ready(request, status))
@@ -60,12 +66,14 @@ where
                 request,
                 failure,
                 failed_at,
+                retry_at,
                 ..
             } => {
                 let status = Status::Failed {
                     code: failure.as_str().to_owned(),
                     retryable: failure.may_be_retried(),
                     failed_at: failed_at.seconds(),
+                    retry_at: retry_at.map(UnixMillis::seconds),
                 };
                 Ok(ready(request, status))
             }

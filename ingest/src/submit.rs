@@ -14,8 +14,7 @@ use cvm_shared::ports::Registry;
 use cvm_shared::ports::Vault;
 use cvm_shared::record::Record;
 use cvm_shared::request::KeySource;
-use cvm_shared::request::Request;
-use cvm_shared::state::next;
+use cvm_shared::transition::next;
 use cvm_shared::write::Written;
 use cvm_shared::write::write;
 
@@ -35,18 +34,14 @@ where
     /// `POST /v1/certificates`.
     pub(crate) async fn submit(&self, submission: Submission) -> Result<Answer, Refused> {
         let row = self.login(&submission.credentials).await?;
-        let request = Request::new(&row.serial, row.generation, key_source(submission.csr)?);
         let event = Event::Apply {
-            request: request.clone(),
+            key: key_source(submission.csr)?,
             now: self.clock.now(),
+            terms: self.terms.reprovision,
         };
-        if let Err(refusal) = next(&row, &event) {
-            return self.refused(&row, &refusal).await;
-        }
-        let order = Order {
-            serial: row.serial.clone(),
-            generation: row.generation,
-            request,
+        let order = match next(&row, &event) {
+            Ok(after) => order(&after)?,
+            Err(refusal) => return self.refused(&row, &refusal).await,
         };
         self.queue.send(&order).await?;
         tracing::info!(serial = %order.serial, request = %order.request.id, "accepted");
@@ -59,17 +54,35 @@ where
     /// A row that this request does not change: asking the same again shows how it stands.
     async fn refused(&self, row: &Record, refusal: &Refusal) -> Result<Answer, Refused> {
         match refusal {
-            Refusal::Already | Refusal::FailedForGood { .. } => self.view(row).await,
+            Refusal::Already | Refusal::FailedForGood { .. } | Refusal::TooSoon { .. } => {
+                self.view(row).await
+            }
             Refusal::OtherRequest | Refusal::StaleGeneration => Err(Refused::OtherRequest),
+            Refusal::ReplacementPending { until } => Err(Refused::ReplacementPending {
+                retry_after: until.since(self.clock.now()).as_secs() + 1,
+            }),
             Refusal::Confirmed => Err(Refused::Confirmed),
+            Refusal::Expired => Err(Refused::Expired),
             Refusal::Disabled => Err(Refused::Unauthorized),
-            // Answers to a worker's events, never to an application.
+            // Answers to the events of workers and janitors, never to an application.
             Refusal::LeaseHeld { .. }
             | Refusal::LeaseLost
+            | Refusal::NotDue
+            | Refusal::NotMarkedYet
             | Refusal::NothingAsked
             | Refusal::NotIssued => Err(Refused::Unavailable { retry_after: 5 }),
         }
     }
+}
+
+/// The order that goes with a row that was just opened.
+fn order(row: &Record) -> Result<Order, Refused> {
+    let request = row.state.open_request().cloned();
+    Ok(Order {
+        serial: row.serial.clone(),
+        generation: row.generation,
+        request: request.ok_or(Refused::Unavailable { retry_after: 5 })?,
+    })
 }
 
 /// Only now is the signing request looked into: strangers never reach that parser.

@@ -59,6 +59,9 @@ pub enum Status {
         retryable: bool,
         /// When it failed.
         failed_at: u64,
+        /// From when on submitting again can help, if waiting is what helps.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_at: Option<u64>,
     },
 }
 

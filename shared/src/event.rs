@@ -1,11 +1,14 @@
 //! What may happen to a row, and why it may change nothing.
 
 use crate::failure::FailureCode;
+use crate::ids::CertificateId;
 use crate::ids::RequestId;
 use crate::lease::Fence;
 use crate::lease::Lease;
 use crate::record::Issued;
+use crate::reprovision::ReprovisionTerms;
 use crate::request::Generation;
+use crate::request::KeySource;
 use crate::request::Request;
 use crate::time::UnixMillis;
 
@@ -14,10 +17,12 @@ use crate::time::UnixMillis;
 pub enum Event {
     /// A device asked, and its order is in the queue.
     Apply {
-        /// What it asked for.
-        request: Request,
+        /// Whose key it wants certified.
+        key: KeySource,
         /// When.
         now: UnixMillis,
+        /// What it may have if it was served before.
+        terms: ReprovisionTerms,
     },
     /// A worker wants to work on the row.
     Claim {
@@ -29,6 +34,8 @@ pub enum Event {
         lease: Lease,
         /// When.
         now: UnixMillis,
+        /// How many certificates may be created for one device on one day.
+        budget: u32,
     },
     /// The holder has created a certificate and staged its bundle.
     Commit {
@@ -37,15 +44,21 @@ pub enum Event {
         /// What it made.
         issued: Issued,
     },
-    /// The holder found the committed certificate or its bundle gone, and retired what was left.
+    /// The holder found the committed certificate or its bundle gone: what is left of it has to go.
     Retire {
         /// The holder's token.
         fence: Fence,
+        /// When.
+        now: UnixMillis,
+        /// How many certificates may be created for one device on one day.
+        budget: u32,
     },
     /// The holder has bound and activated the committed certificate.
     Finish {
         /// The holder's token.
         fence: Fence,
+        /// Until when the bundle waits for its device.
+        bundle_until: UnixMillis,
     },
     /// The holder gives up.
     Fail {
@@ -55,11 +68,15 @@ pub enum Event {
         failure: FailureCode,
         /// When.
         now: UnixMillis,
+        /// Whether a create was counted for this claim and never tried.
+        unused: bool,
     },
     /// The holder goes before it is done, so that the next one need not wait for the lease to end.
     Release {
         /// The holder's token.
         fence: Fence,
+        /// Whether a create was counted for this claim and never tried.
+        unused: bool,
     },
     /// The device has its certificate safely installed.
     Confirm {
@@ -68,6 +85,37 @@ pub enum Event {
         /// When.
         now: UnixMillis,
     },
+    /// The janitor has shredded a bundle that nobody fetched in time.
+    Expire {
+        /// When.
+        now: UnixMillis,
+    },
+    /// The janitor has sent the order of a row again that nobody seems to work on.
+    Resend {
+        /// When.
+        now: UnixMillis,
+    },
+    /// The janitor gives up on a row whose order was sent again and again.
+    Abandon {
+        /// When.
+        now: UnixMillis,
+    },
+    /// A superseded certificate was set INACTIVE.
+    Deactivate {
+        /// Which one.
+        certificate: CertificateId,
+        /// When.
+        now: UnixMillis,
+    },
+    /// A superseded certificate was deleted and its bundle shredded.
+    Forget {
+        /// Which one.
+        certificate: CertificateId,
+    },
+    /// An operator lets the device apply again; what it had has to go first.
+    Reset,
+    /// An operator takes the device's certificate away and bars it.
+    Revoke,
 }
 
 /// Why an event changes nothing. None of these is an error: each has an answer.
@@ -83,6 +131,8 @@ pub enum Refusal {
     OtherRequest,
     /// The order is of an earlier generation than the row.
     StaleGeneration,
+    /// The order is of a generation that the row has not reached: its door has not marked it yet.
+    NotMarkedYet,
     /// Another worker's lease lasts until then.
     LeaseHeld {
         /// The end of that lease.
@@ -97,6 +147,20 @@ pub enum Refusal {
         /// Why it failed.
         failure: FailureCode,
     },
+    /// It failed, and asking again helps only from that moment on.
+    TooSoon {
+        /// The moment.
+        until: UnixMillis,
+    },
     /// The device has confirmed: it has its certificate.
     Confirmed,
+    /// The bundle has expired, and the policy gives no other.
+    Expired,
+    /// A certificate of an earlier generation still is in its grace; no third one beside it.
+    ReplacementPending {
+        /// The end of that grace.
+        until: UnixMillis,
+    },
+    /// There is nothing to do yet.
+    NotDue,
 }

@@ -77,6 +77,12 @@ pub enum Failure {
     /// The row kept changing under us.
     #[error("the row kept changing")]
     Contended,
+    /// As many certificates were created for the device today as may be.
+    #[error("the device's certificates of today are used up")]
+    BudgetSpent,
+    /// The order is ahead of its row: its door has not marked it yet.
+    #[error("the row is not marked yet")]
+    NotMarkedYet,
 }
 
 /// What a failure asks for.
@@ -99,15 +105,24 @@ impl Failure {
             Self::Throttled { .. } | Self::OutOfTime | Self::LeaseHeld { .. } | Self::LeaseLost => {
                 Class::Wait
             }
-            Self::Unavailable { .. } | Self::CertificateGone | Self::Contended => Class::Retry,
+            Self::Unavailable { .. }
+            | Self::CertificateGone
+            | Self::Contended
+            | Self::NotMarkedYet => Class::Retry,
             Self::Denied { .. }
             | Self::LimitReached { .. }
             | Self::PolicyMissing
             | Self::ThingConfigMissing
             | Self::Rejected { .. }
-            | Self::CorruptRow { .. } => Class::Operator,
+            | Self::CorruptRow { .. }
+            | Self::BudgetSpent => Class::Operator,
             Self::CsrRefused | Self::KeyMismatch => Class::Never,
         }
+    }
+
+    /// Whether the call may have had its effect all the same.
+    pub fn may_have_happened(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
     }
 
     /// The stable code, as stored in the row and shown to devices and operators.
@@ -128,6 +143,8 @@ impl Failure {
             Self::Rejected { .. } => FailureCode::Rejected,
             Self::CorruptRow { .. } => FailureCode::CorruptRow,
             Self::Contended => FailureCode::Contended,
+            Self::BudgetSpent => FailureCode::BudgetSpent,
+            Self::NotMarkedYet => FailureCode::NotMarkedYet,
         }
     }
 }
@@ -186,6 +203,12 @@ failure_codes! {
     CorruptRow = "corrupt_row", true;
     /// See [`Failure::Contended`].
     Contended = "contended", true;
+    /// See [`Failure::BudgetSpent`].
+    BudgetSpent = "budget_spent", true;
+    /// See [`Failure::NotMarkedYet`].
+    NotMarkedYet = "not_marked_yet", true;
+    /// Its order was sent again and again, and nobody finished it.
+    Abandoned = "abandoned", true;
 }
 
 impl FailureCode {

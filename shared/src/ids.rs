@@ -165,7 +165,7 @@ text_id!(
     Owner, "owner", 32..=32, "0-9 a-f", lower_hex
 );
 text_id!(
-    /// Where a bundle lies in the vault: `b/{request}/{attempt}`.
+    /// Where a bundle lies in the vault: `b/{request}/{attempt}/{certificate}`.
     BundleKey, "bundleKey", 1..=256, "a-z A-Z 0-9 / _ -", |b| thing_byte(b) || b == b'/'
 );
 
@@ -177,9 +177,12 @@ impl Owner {
 }
 
 impl BundleKey {
-    /// The key of the bundle that `owner` stages for `request`: nobody else writes there.
-    pub fn of(request: &RequestId, owner: &Owner) -> Self {
-        Self(format!("b/{request}/{owner}"))
+    /// The key of the bundle that `owner` stages for `request` with this certificate. Nobody else
+    /// writes there, and no other certificate ever lies there: a late shredding of one that was given
+    /// up cannot hit its successor.
+    pub fn of(request: &RequestId, owner: &Owner, certificate: &CertificateId) -> Self {
+        let short = &certificate.as_str()[..32];
+        Self(format!("b/{request}/{owner}/{short}"))
     }
 }
 

@@ -2,12 +2,15 @@
 //!
 //! This crate knows no AWS, no async runtime, no clock and no environment. Read it in this order:
 //! [`ids`] and [`csr`] (what may be said), [`verifier`] and [`secret`] (what may not be said),
-//! [`request`] and [`message`] (what is asked), [`record`] and [`state`] (what is known, and the
-//! one function that changes it, on an [`event`]), [`failure`] and [`outcome`] (how things end), [`ports`] (what the
-//! outside must do), [`api`] and [`bundle`] (what a device sees).
+//! [`request`] and [`message`] (what is asked), [`record`], [`state`] and [`reprovision`] (what is known),
+//! [`transition`] (the one function that changes it, on an [`event`]), [`care`] (which rows wait for somebody),
+//! [`failure`] and [`outcome`] (how things end), [`ports`] (what the outside must do), [`api`] and [`bundle`] (what a
+//! device sees).
 
+mod aftercare;
 pub mod api;
 pub mod bundle;
+pub mod care;
 pub mod csr;
 pub mod event;
 pub mod failure;
@@ -17,10 +20,12 @@ pub mod message;
 pub mod outcome;
 pub mod ports;
 pub mod record;
+pub mod reprovision;
 pub mod request;
 pub mod secret;
 pub mod state;
 pub mod time;
+pub mod transition;
 pub mod trust;
 pub mod verifier;
 pub mod write;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use crate::care::Group;
 use crate::csr::Csr;
 use crate::failure::Failure;
 use crate::ids::BundleKey;
@@ -37,6 +38,30 @@ pub trait Registry: Send + Sync {
     ) -> impl Future<Output = Result<Swap, Failure>> + Send;
 }
 
+/// The rows that wait, found without reading the others. What it tells may be some seconds old: a row
+/// that is acted on is loaded first.
+pub trait Backlog: Send + Sync {
+    /// Devices whose rows wait in this group since before that moment, about so many at most.
+    fn waiting(
+        &self,
+        group: Group,
+        before: UnixMillis,
+        most: usize,
+    ) -> impl Future<Output = Result<Vec<SerialNumber>, Failure>> + Send;
+
+    /// Whether a row names this certificate as its own.
+    fn names(
+        &self,
+        certificate: &CertificateId,
+    ) -> impl Future<Output = Result<bool, Failure>> + Send;
+
+    /// Up to which creation time the certificates of the account were looked through.
+    fn mark(&self) -> impl Future<Output = Result<Option<UnixMillis>, Failure>> + Send;
+
+    /// Notes how far they were looked through.
+    fn set_mark(&self, mark: UnixMillis) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
 /// What became of a conditional write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Swap {
@@ -50,6 +75,12 @@ pub enum Swap {
 pub trait Queue: Send + Sync {
     /// Puts the order into the queue. `Ok` means that it will be delivered at least once.
     fn send(&self, order: &Order) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
+/// How much there is to do.
+pub trait Depth: Send + Sync {
+    /// About how many messages are in the work queue, hidden and delayed ones included.
+    fn depth(&self) -> impl Future<Output = Result<u64, Failure>> + Send;
 }
 
 /// What a worker may do with a message that it holds.
@@ -106,6 +137,12 @@ pub trait Issuer: Send + Sync {
         certificate: &CertificateId,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
+    /// Makes the certificate INACTIVE; repeatable, and `Ok` for one that is gone.
+    fn deactivate(
+        &self,
+        certificate: &CertificateId,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+
     /// Deactivates, detaches and deletes the certificate, so that nobody can activate it again;
     /// repeatable, and `Ok` for one that is already gone.
     fn retire(
@@ -143,6 +180,53 @@ pub struct NewCertificate {
     pub names: CertificateRef,
     /// The certificate in PEM form.
     pub pem: String,
+}
+
+/// The account's certificates, those of others among them.
+pub trait Inventory: Send + Sync {
+    /// Certificates from the newest to the oldest, a page at a time; `after` is the last page's `next`.
+    fn page(&self, after: Option<String>) -> impl Future<Output = Result<Page, Failure>> + Send;
+
+    /// The certificate in PEM form; `None` if it is gone.
+    fn pem(
+        &self,
+        certificate: &CertificateId,
+    ) -> impl Future<Output = Result<Option<String>, Failure>> + Send;
+
+    /// Deletes the certificate if it is INACTIVE and nothing is attached to it.
+    fn remove_unused(
+        &self,
+        certificate: &CertificateId,
+    ) -> impl Future<Output = Result<Removal, Failure>> + Send;
+}
+
+/// A page of certificates.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The certificates, newest first.
+    pub certificates: Vec<Listed>,
+    /// What to ask for next; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// A certificate in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its id.
+    pub id: CertificateId,
+    /// Whether it is INACTIVE: neither ACTIVE nor in one of AWS IoT's other states.
+    pub inactive: bool,
+    /// When it was created.
+    pub created_at: UnixMillis,
+}
+
+/// What became of a deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// It is gone.
+    Gone,
+    /// It is ACTIVE or attached to something: somebody's, and left alone.
+    InUse,
 }
 
 /// Where bundles wait for their devices.

@@ -13,6 +13,9 @@ use crate::ids::ThingGroupName;
 use crate::ids::ThingName;
 use crate::ids::ThingTypeName;
 use crate::lease::Epoch;
+use crate::reprovision::Creates;
+use crate::reprovision::Reprovision;
+use crate::reprovision::Superseded;
 use crate::request::Generation;
 use crate::state::State;
 use crate::time::UnixMillis;
@@ -35,8 +38,25 @@ pub struct Record {
     pub revision: u64,
     /// When its certificate was asked for (`timestamp`).
     pub requested_at: Option<UnixMillis>,
+    /// What it may have by asking again; `None`: what the stack says.
+    pub reprovision: Option<Reprovision>,
+    /// How many certificates were created for it today.
+    pub creates: Creates,
+    /// How often its order was sent again.
+    pub resent: Resent,
+    /// Its former certificates that still exist.
+    pub superseded: Vec<Superseded>,
     /// Where it stands (`applyState` and what belongs to it).
     pub state: State,
+}
+
+/// How often the janitor sent an order again, and when last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Resent {
+    /// How often.
+    pub count: u32,
+    /// When last.
+    pub at: UnixMillis,
 }
 
 impl Record {
@@ -50,8 +70,20 @@ impl Record {
             epoch: Epoch::default(),
             revision: 1,
             requested_at: None,
+            reprovision: None,
+            creates: Creates::default(),
+            resent: Resent::default(),
+            superseded: Vec::new(),
             state: State::Registered,
         }
+    }
+
+    /// Whether the row names this certificate, as the device's own or as a former one.
+    pub fn names(&self, certificate: &CertificateId) -> bool {
+        let own = self.state.issued().into_iter();
+        let former = self.superseded.iter().map(|old| &old.issued);
+        own.chain(former)
+            .any(|issued| issued.certificate_id == *certificate)
     }
 }
 
@@ -101,7 +133,7 @@ impl Attributes {
 }
 
 /// A certificate that was committed to the row, and the bundle that was staged before it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Issued {
     /// The certificate (`certID`).
     pub certificate_id: CertificateId,
@@ -114,7 +146,7 @@ pub struct Issued {
 }
 
 /// A staged bundle.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BundleRef {
     /// Where it lies in the vault.
     pub key: BundleKey,

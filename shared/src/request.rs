@@ -4,6 +4,7 @@ use sha2::Digest as _;
 use sha2::Sha256;
 
 use crate::csr::Csr;
+use crate::csr::PublicKeyDigest;
 use crate::ids::RequestId;
 use crate::ids::SerialNumber;
 
@@ -17,6 +18,12 @@ pub struct Generation(pub u32);
 impl Generation {
     /// The generation of a device that was never reset.
     pub const FIRST: Self = Self(1);
+
+    /// The generation after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
 }
 
 /// Who makes the private key.
@@ -43,20 +50,34 @@ impl Request {
     /// The id covers the public key, not the request's encoding: a device that signs its request
     /// anew after a power cut is still asking the same thing.
     pub fn new(serial: &SerialNumber, generation: Generation, key: KeySource) -> Self {
-        let mut digest = Sha256::new();
-        digest.update(b"cvm-v1:request:");
-        digest.update(serial.as_str().as_bytes());
-        digest.update(b"\n");
-        digest.update(generation.0.to_be_bytes());
-        match &key {
-            KeySource::Device(csr) => digest.update(csr.public_key().to_hex().as_bytes()),
-            KeySource::Service => digest.update(b"service"),
-        }
+        let public_key = match &key {
+            KeySource::Device(csr) => Some(csr.public_key()),
+            KeySource::Service => None,
+        };
         Self {
-            id: RequestId::from_digest(&digest.finalize().into()),
+            id: request_id(serial, generation, public_key),
             key,
         }
     }
+}
+
+/// The id of the request of `serial` in `generation` for this public key, or for one that AWS IoT
+/// makes.
+pub fn request_id(
+    serial: &SerialNumber,
+    generation: Generation,
+    public_key: Option<PublicKeyDigest>,
+) -> RequestId {
+    let mut digest = Sha256::new();
+    digest.update(b"cvm-v1:request:");
+    digest.update(serial.as_str().as_bytes());
+    digest.update(b"\n");
+    digest.update(generation.0.to_be_bytes());
+    match public_key {
+        Some(key) => digest.update(key.to_hex().as_bytes()),
+        None => digest.update(b"service"),
+    }
+    RequestId::from_digest(&digest.finalize().into())
 }
 
 #[cfg(test)]

@@ -21,6 +21,13 @@ impl UnixMillis {
         Self(self.0.saturating_add(millis))
     }
 
+    /// This moment minus `span`; not before 1970.
+    #[must_use]
+    pub fn minus(self, span: Duration) -> Self {
+        let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_sub(millis))
+    }
+
     /// The time from `earlier` until this moment, zero if it lies after it.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
@@ -47,6 +54,7 @@ mod tests {
         let late = UnixMillis(u64::MAX);
         assert_eq!(late.plus(Duration::from_secs(1)), late);
         assert_eq!(UnixMillis(5).since(UnixMillis(9)), Duration::ZERO);
+        assert_eq!(UnixMillis(5).minus(Duration::from_secs(1)), UnixMillis(0));
         assert_eq!(UnixMillis(1_500).seconds(), 1);
     }
 }

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::ports::Registry;
 use crate::ports::Swap;
 use crate::record::Record;
-use crate::state::next;
+use crate::transition::next;
 
 /// How often a row may change under one event before we give way.
 const TRIES: u32 = 8;

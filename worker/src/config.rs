@@ -1,10 +1,20 @@
-//! What the worker is told by its environment.
+//! What worker and janitor are told by their environment.
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use cvm_aws::config::ConfigError;
 use cvm_aws::config::Env;
+
+use crate::chores::CareTerms;
+use crate::rates::RateSource;
+use crate::run::WorkTerms;
+use crate::sweep::SweepTerms;
+
+const DAY: Duration = Duration::from_hours(24);
+/// How often the order of a stuck row is sent again before it is given up.
+const RESENDS: u32 = 3;
+/// How long a superseded certificate stays INACTIVE before it is deleted.
+const KEEP_INACTIVE: Duration = Duration::from_hours(1);
 
 /// The worker's configuration.
 #[derive(Clone, Debug)]
@@ -19,16 +29,26 @@ pub struct WorkerConfig {
     pub bucket: String,
     /// The KMS key that bundles are encrypted with.
     pub kms_key: String,
-    /// How long a claim lasts; longer than one run, so that only a dead worker loses it.
-    pub lease: Duration,
+    /// How long things last: claims longer than one run, so that only a dead worker loses one.
+    pub terms: WorkTerms,
     /// How long one run may last (the function's timeout).
     pub run: Duration,
     /// How long a received message stays hidden.
     pub visibility: Duration,
     /// After how many receives the queue itself moves a message to the dead letters.
     pub max_receives: u32,
-    /// AWS IoT calls per second, for each rate-bound API and each running worker.
-    pub iot_rate: NonZeroU32,
+    /// How fast AWS IoT may be called by all workers together.
+    pub rate: RateSource,
+    /// How many workers may run at once (MaximumConcurrency).
+    pub workers: u32,
+}
+
+/// `CVM_IOT_RATE`: calls per second, or 0 for what Service Quotas says.
+fn rate(env: &mut Env) -> Result<RateSource, ConfigError> {
+    Ok(match env.number::<u32>("CVM_IOT_RATE", 0..=10_000)? {
+        0 => RateSource::ServiceQuotas,
+        fixed => RateSource::Fixed(fixed.into()),
+    })
 }
 
 impl WorkerConfig {
@@ -40,11 +60,16 @@ impl WorkerConfig {
             dead_letters_url: env.text("CVM_DEAD_LETTER_QUEUE_URL")?,
             bucket: env.text("CVM_BUCKET")?,
             kms_key: env.text("CVM_KMS_KEY_ARN")?,
-            lease: Duration::from_secs(env.number("CVM_LEASE_SECONDS", 10..=1800)?),
+            terms: WorkTerms {
+                lease: Duration::from_secs(env.number("CVM_LEASE_SECONDS", 10..=1800)?),
+                bundle_wait: DAY * env.number("CVM_BUNDLE_DAYS", 1..=30)?,
+                creates_per_day: env.number("CVM_CREATES_PER_DAY", 1..=1000)?,
+            },
             run: Duration::from_secs(env.number("CVM_RUN_SECONDS", 10..=900)?),
             visibility: Duration::from_secs(env.number("CVM_VISIBILITY_SECONDS", 60..=43_200)?),
             max_receives: env.number("CVM_MAX_RECEIVES", 2..=1000)?,
-            iot_rate: NonZeroU32::MIN.saturating_add(env.number("CVM_IOT_RATE", 1..=10_000)? - 1),
+            rate: rate(&mut env)?,
+            workers: env.number("CVM_WORKERS", 1..=1000)?,
         };
         env.finish()?;
         config.check()?;
@@ -60,7 +85,7 @@ impl WorkerConfig {
                 rule: rule.to_owned(),
             })
         };
-        if self.lease <= self.run {
+        if self.terms.lease <= self.run {
             return refuse("CVM_LEASE_SECONDS", "must be more than CVM_RUN_SECONDS");
         }
         if self.visibility < self.run * 6 {
@@ -70,6 +95,52 @@ impl WorkerConfig {
             );
         }
         Ok(())
+    }
+}
+
+/// The janitor's configuration.
+#[derive(Clone, Debug)]
+pub struct JanitorConfig {
+    /// The device table's name.
+    pub table: String,
+    /// The work queue.
+    pub queue_url: String,
+    /// The bucket of staged bundles.
+    pub bucket: String,
+    /// How fast AWS IoT may be called in all.
+    pub rate: RateSource,
+    /// The CloudWatch namespace of its metrics.
+    pub namespace: String,
+    /// What it may do, and how patient it is.
+    pub terms: SweepTerms,
+}
+
+impl JanitorConfig {
+    /// Reads the variables; a missing, malformed or unknown one is refused by name.
+    pub fn from_env(mut env: Env) -> Result<Self, ConfigError> {
+        let rate = rate(&mut env)?;
+        let config = Self {
+            table: env.text("CVM_TABLE")?,
+            queue_url: env.text("CVM_QUEUE_URL")?,
+            bucket: env.text("CVM_BUCKET")?,
+            namespace: env.text("CVM_METRICS_NAMESPACE")?,
+            terms: SweepTerms {
+                care: CareTerms {
+                    stuck_after: Duration::from_secs(env.number("CVM_STUCK_SECONDS", 60..=86_400)?),
+                    resends: RESENDS,
+                    keep_inactive: KEEP_INACTIVE,
+                },
+                rate: match rate {
+                    RateSource::Fixed(rate) => rate,
+                    RateSource::ServiceQuotas => 10.0,
+                },
+                report_only: env.choice("CVM_ORPHANS", ["delete", "report"])? == "report",
+                account_is_ours: env.choice("CVM_ACCOUNT_IS_OURS", ["true", "false"])? == "true",
+            },
+            rate,
+        };
+        env.finish()?;
+        Ok(config)
     }
 }
 
@@ -89,6 +160,9 @@ mod tests {
             ("CVM_VISIBILITY_SECONDS", "180"),
             ("CVM_MAX_RECEIVES", "5"),
             ("CVM_IOT_RATE", "5"),
+            ("CVM_WORKERS", "2"),
+            ("CVM_BUNDLE_DAYS", "7"),
+            ("CVM_CREATES_PER_DAY", "12"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .to_vec()
@@ -97,8 +171,8 @@ mod tests {
     #[test]
     fn a_full_environment_is_read() {
         let config = WorkerConfig::from_env(Env::new(full())).unwrap();
-        assert_eq!(config.iot_rate.get(), 5);
-        assert_eq!(config.lease, Duration::from_secs(45));
+        assert_eq!(config.rate, RateSource::Fixed(5.0));
+        assert_eq!(config.terms.lease, Duration::from_secs(45));
     }
 
     fn changed(name: &str, value: &str) -> String {
@@ -108,6 +182,31 @@ mod tests {
         WorkerConfig::from_env(Env::new(vars))
             .unwrap_err()
             .to_string()
+    }
+
+    #[test]
+    fn a_janitor_reads_its_own() {
+        let vars = |orphans: &str| {
+            let pairs = [
+                ("CVM_TABLE", "t"),
+                ("CVM_QUEUE_URL", "q"),
+                ("CVM_BUCKET", "b"),
+                ("CVM_IOT_RATE", "0"),
+                ("CVM_METRICS_NAMESPACE", "CVM"),
+                ("CVM_STUCK_SECONDS", "900"),
+                ("CVM_ORPHANS", orphans),
+                ("CVM_ACCOUNT_IS_OURS", "false"),
+            ];
+            Env::new(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())))
+        };
+        let config = JanitorConfig::from_env(vars("report")).unwrap();
+        assert!(config.terms.report_only && !config.terms.account_is_ours);
+        assert_eq!(config.rate, RateSource::ServiceQuotas);
+        let refusal = JanitorConfig::from_env(vars("yes")).unwrap_err();
+        assert_eq!(
+            refusal.to_string(),
+            "environment variable CVM_ORPHANS must be delete or report"
+        );
     }
 
     #[test]

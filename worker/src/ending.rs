@@ -29,20 +29,27 @@ pub enum Stop {
 }
 
 impl Stop {
-    /// What a refused claim means for the order.
-    pub(crate) fn of_claim(refusal: &Refusal, now: UnixMillis) -> Result<Done, Stop> {
+    /// What a refused claim means for the order, on its `last` delivery or before.
+    pub(crate) fn of_claim(refusal: &Refusal, now: UnixMillis, last: bool) -> Result<Done, Stop> {
         match refusal {
-            Refusal::Already | Refusal::Confirmed => Ok(Done::AlreadyVended),
-            Refusal::OtherRequest | Refusal::StaleGeneration | Refusal::FailedForGood { .. } => {
-                Ok(Done::Superseded)
-            }
+            Refusal::Already | Refusal::Confirmed | Refusal::Expired => Ok(Done::AlreadyVended),
+            Refusal::OtherRequest
+            | Refusal::StaleGeneration
+            | Refusal::FailedForGood { .. }
+            | Refusal::TooSoon { .. } => Ok(Done::Superseded),
+            // The door died before it marked the row; its device had no answer and asks again.
+            Refusal::NotMarkedYet if last => Ok(Done::Superseded),
+            Refusal::NotMarkedYet => Err(Self::GivenBack(Failure::NotMarkedYet)),
             Refusal::Disabled => Err(Self::Disabled),
             Refusal::LeaseHeld { until } => Err(Self::GivenBack(Failure::LeaseHeld {
                 remaining: until.since(now),
             })),
-            Refusal::LeaseLost | Refusal::NotIssued | Refusal::NothingAsked => {
-                Err(Self::GivenBack(Failure::Contended))
-            }
+            // Answers to other events, or a row that changed once more.
+            Refusal::LeaseLost
+            | Refusal::NotDue
+            | Refusal::NotIssued
+            | Refusal::NothingAsked
+            | Refusal::ReplacementPending { .. } => Err(Self::GivenBack(Failure::Contended)),
         }
     }
 }

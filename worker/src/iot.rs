@@ -1,4 +1,4 @@
-//! AWS IoT: the one file that names its client.
+//! AWS IoT: this file and those below it are the only ones that name its client.
 
 use std::time::Duration;
 
@@ -20,19 +20,26 @@ use cvm_shared::ports::CertificateRef;
 use cvm_shared::ports::Clock;
 use cvm_shared::ports::Issuer;
 use cvm_shared::ports::NewCertificate;
+use cvm_shared::ports::Removal;
 use cvm_shared::record::Binding;
 use cvm_shared::record::Issued;
 use cvm_shared::secret::PrivateKeyPem;
 use futures_util::join;
 use tokio::sync::OnceCell;
 
-use crate::pacer::Api;
 use crate::pacer::Pacer;
+use crate::rates::Api;
+
+mod inventory;
 
 const SERVICE: &str = "iot";
 
-/// How long a call may wait for its turn before the row is given back instead.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a call may wait for its turn, and for throttles to pass, before the row is given back.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// The pauses after throttles, with up to as much again as jitter.
+const PAUSE_LEAST: Duration = Duration::from_millis(100);
+const PAUSE_MOST: Duration = Duration::from_secs(1);
 
 /// How often a certificate that will not go is tried to be deleted.
 const RETIRE_TRIES: usize = 6;
@@ -68,8 +75,34 @@ impl<C: Clock> AwsIssuer<C> {
         }
     }
 
-    async fn turn(&self, api: Api) -> Result<(), Failure> {
-        self.pacer.turn(api, &self.clock, PATIENCE).await
+    /// Makes a call at its turn. A throttle means that nothing happened: it is waited out, and the
+    /// call made again, as long as patience lasts. Anything else is the caller's.
+    async fn paced<T, F>(&self, api: Api, call: impl Fn() -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let mut left = PATIENCE;
+        let mut pauses = ExponentialBuilder::new()
+            .with_min_delay(PAUSE_LEAST)
+            .with_max_delay(PAUSE_MOST)
+            .without_max_times()
+            .with_jitter()
+            .build();
+        loop {
+            left -= self.pacer.turn(api, &self.clock, left).await?;
+            let answer = call().await;
+            let Err(Failure::Throttled { .. }) = answer else {
+                self.pacer.went_through(api);
+                return answer;
+            };
+            self.pacer.throttled(api);
+            let pause = pauses.next().unwrap_or(PAUSE_MOST);
+            if pause > left {
+                return answer;
+            }
+            left -= pause;
+            self.clock.sleep(pause).await;
+        }
     }
 
     async fn set_status(
@@ -77,164 +110,178 @@ impl<C: Clock> AwsIssuer<C> {
         id: &CertificateId,
         status: CertificateStatus,
     ) -> Result<(), Failure> {
-        self.turn(Api::UpdateCertificate).await?;
         let call = self.client.update_certificate().certificate_id(id.as_str());
-        match call.new_status(status).send().await {
-            Ok(_) => Ok(()),
-            Err(error) if is(&error, NOT_FOUND) => Err(Failure::CertificateGone),
-            Err(error) => Err(failure(SERVICE, &error)),
+        let call = call.new_status(status);
+        self.paced(Api::UpdateCertificate, || async {
+            match call.clone().send().await {
+                Ok(_) => Ok(()),
+                Err(error) if is(&error, NOT_FOUND) => Err(Failure::CertificateGone),
+                Err(error) => Err(failure(SERVICE, &error)),
+            }
+        })
+        .await
+    }
+
+    async fn create_thing(&self, binding: &Binding) -> Result<(), Failure> {
+        let mut payload = AttributePayload::builder();
+        for (name, value) in binding.attributes.iter() {
+            payload = payload.attributes(name.as_str(), value.as_str());
         }
+        let kind = binding.thing_type.as_ref().map(ToString::to_string);
+        let call = self
+            .client
+            .create_thing()
+            .thing_name(binding.thing.as_str());
+        let call = call
+            .attribute_payload(payload.build())
+            .set_thing_type_name(kind);
+        self.paced(Api::Thing, || async {
+            match call.clone().send().await {
+                Ok(_) => Ok(()),
+                // There with another configuration: it is the operator's, and it stays as it is.
+                Err(error) if is(&error, "ResourceAlreadyExistsException") => Ok(()),
+                Err(error) if is(&error, NOT_FOUND) => Err(Failure::ThingConfigMissing),
+                Err(error) => Err(failure(SERVICE, &error)),
+            }
+        })
+        .await
+    }
+
+    async fn group_thing(&self, binding: &Binding) -> Result<(), Failure> {
+        let Some(group) = &binding.thing_group else {
+            return Ok(());
+        };
+        let call = self.client.add_thing_to_thing_group();
+        let call = call
+            .thing_name(binding.thing.as_str())
+            .thing_group_name(group.as_str());
+        self.paced(Api::Thing, || async {
+            match call.clone().send().await {
+                Ok(_) => Ok(()),
+                Err(error) if is(&error, NOT_FOUND) => Err(Failure::ThingConfigMissing),
+                Err(error) => Err(failure(SERVICE, &error)),
+            }
+        })
+        .await
     }
 
     async fn attach_policy(&self, issued: &Issued, binding: &Binding) -> Result<(), Failure> {
-        self.turn(Api::AttachPolicy).await?;
-        let call = self
-            .client
-            .attach_policy()
-            .policy_name(binding.policy.as_str());
-        match call.target(&issued.certificate_arn).send().await {
-            Ok(_) => Ok(()),
-            Err(error) if is(&error, NOT_FOUND) => Err(self
-                .missing(&issued.certificate_id, Failure::PolicyMissing)
-                .await),
-            Err(error) => Err(failure(SERVICE, &error)),
-        }
+        let call = self.client.attach_policy();
+        let call = call
+            .policy_name(binding.policy.as_str())
+            .target(&issued.certificate_arn);
+        self.paced(Api::AttachPolicy, || async {
+            match call.clone().send().await {
+                Ok(_) => Ok(()),
+                Err(error) if is(&error, NOT_FOUND) => Err(self
+                    .missing(&issued.certificate_id, Failure::PolicyMissing)
+                    .await),
+                Err(error) => Err(failure(SERVICE, &error)),
+            }
+        })
+        .await
     }
 
     async fn attach_thing(&self, issued: &Issued, binding: &Binding) -> Result<(), Failure> {
-        let call = self
-            .client
-            .attach_thing_principal()
-            .thing_name(binding.thing.as_str());
-        match call.principal(&issued.certificate_arn).send().await {
-            Ok(_) => Ok(()),
-            Err(error) if is(&error, NOT_FOUND) => {
-                // The Thing was ensured a moment ago; AWS IoT may not see it everywhere yet.
-                let unseen = Failure::Unavailable {
-                    service: SERVICE,
-                    detail: "Thing not visible yet".to_owned(),
-                };
-                Err(self.missing(&issued.certificate_id, unseen).await)
+        let call = self.client.attach_thing_principal();
+        let call = call
+            .thing_name(binding.thing.as_str())
+            .principal(&issued.certificate_arn);
+        self.paced(Api::Thing, || async {
+            match call.clone().send().await {
+                Ok(_) => Ok(()),
+                Err(error) if is(&error, NOT_FOUND) => {
+                    // The Thing was ensured a moment ago; AWS IoT may not see it everywhere yet.
+                    let unseen = Failure::Unavailable {
+                        service: SERVICE,
+                        detail: "Thing not visible yet".to_owned(),
+                    };
+                    Err(self.missing(&issued.certificate_id, unseen).await)
+                }
+                Err(error) => Err(failure(SERVICE, &error)),
             }
-            Err(error) => Err(failure(SERVICE, &error)),
-        }
+        })
+        .await
     }
 
     /// "Not found" does not say what was not: it is the certificate, or else `other`.
     async fn missing(&self, id: &CertificateId, other: Failure) -> Failure {
-        match self
-            .client
-            .describe_certificate()
-            .certificate_id(id.as_str())
-            .send()
-            .await
-        {
-            Ok(_) => other,
-            Err(error) if is(&error, NOT_FOUND) => Failure::CertificateGone,
-            Err(error) => failure(SERVICE, &error),
-        }
-    }
-
-    /// Deletes the certificate; `false` if it is still active or attached.
-    async fn delete(&self, id: &CertificateId) -> Result<bool, Failure> {
-        match self
-            .client
-            .delete_certificate()
-            .certificate_id(id.as_str())
-            .send()
-            .await
-        {
-            Ok(_) => Ok(true),
-            Err(error) if is(&error, NOT_FOUND) => Ok(true),
-            Err(error) if is(&error, "CertificateStateException") => Ok(false),
-            Err(error) if is(&error, "DeleteConflictException") => Ok(false),
-            Err(error) => Err(failure(SERVICE, &error)),
+        match self.describe(id).await {
+            Ok(Some(_)) => other,
+            Ok(None) => Failure::CertificateGone,
+            Err(failure) => failure,
         }
     }
 
     async fn detach(&self, certificate: &CertificateRef, binding: &Binding) -> Result<(), Failure> {
-        let policy = self
-            .client
-            .detach_policy()
-            .policy_name(binding.policy.as_str());
-        let thing = self
-            .client
-            .detach_thing_principal()
-            .thing_name(binding.thing.as_str());
+        let policy = self.client.detach_policy();
+        let policy = policy
+            .policy_name(binding.policy.as_str())
+            .target(&certificate.arn);
+        let thing = self.client.detach_thing_principal();
+        let thing = thing
+            .thing_name(binding.thing.as_str())
+            .principal(&certificate.arn);
         let (policy, thing) = join!(
-            policy.target(&certificate.arn).send(),
-            thing.principal(&certificate.arn).send()
+            self.paced(Api::AttachPolicy, || async {
+                gone_is_fine(policy.clone().send().await)
+            }),
+            self.paced(Api::Thing, || async {
+                gone_is_fine(thing.clone().send().await)
+            })
         );
-        gone_is_fine(policy)?;
-        gone_is_fine(thing)
+        policy.and(thing)
     }
 }
 
 impl<C: Clock> Issuer for AwsIssuer<C> {
     async fn create_from_csr(&self, csr: &Csr) -> Result<NewCertificate, Failure> {
-        self.turn(Api::Create).await?;
         let call = self.client.create_certificate_from_csr();
         let call = call
             .certificate_signing_request(csr.pem())
             .set_as_active(false);
-        let made = match call.customize().config_override(no_retries()).send().await {
-            Ok(made) => made,
-            Err(error) if is(&error, "InvalidRequestException") => return Err(Failure::CsrRefused),
-            Err(error) => return Err(failure(SERVICE, &error)),
-        };
-        new_certificate(
-            made.certificate_id,
-            made.certificate_arn,
-            made.certificate_pem,
-        )
+        self.paced(Api::CreateFromCsr, || async {
+            let call = call.clone().customize().config_override(no_retries());
+            let made = match call.send().await {
+                Ok(made) => made,
+                Err(error) if is(&error, "InvalidRequestException") => {
+                    return Err(Failure::CsrRefused);
+                }
+                Err(error) => return Err(failure(SERVICE, &error)),
+            };
+            new_certificate(
+                made.certificate_id,
+                made.certificate_arn,
+                made.certificate_pem,
+            )
+        })
+        .await
     }
 
     async fn create_with_keys(&self) -> Result<(NewCertificate, PrivateKeyPem), Failure> {
-        self.turn(Api::Create).await?;
-        let call = self
-            .client
-            .create_keys_and_certificate()
-            .set_as_active(false);
-        let sent = call.customize().config_override(no_retries()).send().await;
-        let made = sent.map_err(|error| failure(SERVICE, &error))?;
-        let key = made.key_pair.and_then(|pair| pair.private_key);
-        let key = PrivateKeyPem::new(key.ok_or_else(|| incomplete("private key"))?);
-        let names = new_certificate(
-            made.certificate_id,
-            made.certificate_arn,
-            made.certificate_pem,
-        )?;
-        Ok((names, key))
+        let call = self.client.create_keys_and_certificate();
+        let call = call.set_as_active(false);
+        self.paced(Api::CreateWithKeys, || async {
+            let call = call.clone().customize().config_override(no_retries());
+            let made = call
+                .send()
+                .await
+                .map_err(|error| failure(SERVICE, &error))?;
+            let key = made.key_pair.and_then(|pair| pair.private_key);
+            let key = PrivateKeyPem::new(key.ok_or_else(|| incomplete("private key"))?);
+            let names = new_certificate(
+                made.certificate_id,
+                made.certificate_arn,
+                made.certificate_pem,
+            )?;
+            Ok((names, key))
+        })
+        .await
     }
 
     async fn ensure_thing(&self, binding: &Binding) -> Result<(), Failure> {
-        let mut payload = AttributePayload::builder();
-        for (name, value) in binding.attributes.iter() {
-            payload = payload.attributes(name.as_str(), value.as_str());
-        }
-        let thing = binding.thing.as_str();
-        let call = self
-            .client
-            .create_thing()
-            .thing_name(thing)
-            .attribute_payload(payload.build());
-        let kind = binding.thing_type.as_ref().map(ToString::to_string);
-        match call.set_thing_type_name(kind).send().await {
-            Ok(_) => {}
-            // There with another configuration: it is the operator's, and it stays as it is.
-            Err(error) if is(&error, "ResourceAlreadyExistsException") => {}
-            Err(error) if is(&error, NOT_FOUND) => return Err(Failure::ThingConfigMissing),
-            Err(error) => return Err(failure(SERVICE, &error)),
-        }
-        let Some(group) = &binding.thing_group else {
-            return Ok(());
-        };
-        let call = self.client.add_thing_to_thing_group().thing_name(thing);
-        match call.thing_group_name(group.as_str()).send().await {
-            Ok(_) => Ok(()),
-            Err(error) if is(&error, NOT_FOUND) => Err(Failure::ThingConfigMissing),
-            Err(error) => Err(failure(SERVICE, &error)),
-        }
+        self.create_thing(binding).await?;
+        self.group_thing(binding).await
     }
 
     async fn attach(&self, issued: &Issued, binding: &Binding) -> Result<(), Failure> {
@@ -250,6 +297,16 @@ impl<C: Clock> Issuer for AwsIssuer<C> {
             .await
     }
 
+    async fn deactivate(&self, certificate: &CertificateId) -> Result<(), Failure> {
+        match self
+            .set_status(certificate, CertificateStatus::Inactive)
+            .await
+        {
+            Ok(()) | Err(Failure::CertificateGone) => Ok(()),
+            Err(failure) => Err(failure),
+        }
+    }
+
     /// Deleting comes first: a certificate that was never attached goes with one call. Detaching is
     /// asynchronous, and a stalled worker may activate in between, so this goes round until it is
     /// gone.
@@ -259,17 +316,11 @@ impl<C: Clock> Issuer for AwsIssuer<C> {
             .with_max_times(RETIRE_TRIES)
             .build();
         for pause in pauses {
-            if self.delete(&certificate.id).await? {
+            if self.delete(&certificate.id).await? == Removal::Gone {
                 return Ok(());
             }
-            match self
-                .set_status(&certificate.id, CertificateStatus::Inactive)
-                .await
-            {
-                Ok(()) => self.detach(certificate, binding).await?,
-                Err(Failure::CertificateGone) => return Ok(()),
-                Err(failure) => return Err(failure),
-            }
+            self.deactivate(&certificate.id).await?;
+            self.detach(certificate, binding).await?;
             self.clock.sleep(pause).await;
         }
         Err(Failure::Unavailable {

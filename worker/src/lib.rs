@@ -1,9 +1,11 @@
 //! The only hand that issues.
 //!
 //! One delivery of one message runs through: [`batch`] (decode, fence off panics, answer the batch),
-//! [`run`] (carries out, through the ports, the steps that [`plan`] names), [`ending`] (how a run
-//! ends), [`settle`] (what becomes of the message). [`iot`] is the one file that names the AWS IoT
-//! client; [`verify`] checks what it brings back; [`pacer`] holds the rate.
+//! [`run`] (who may work and for how long), [`plan`] (the next step) and [`steps`] (carries it out through the
+//! ports), [`ending`] (how a run ends), [`settle`] (what becomes of the message). [`iot`] alone names the AWS IoT client;
+//! [`verify`] checks what it brings back; [`pacer`] holds the [`rates`].
+//!
+//! The janitor goes round by [`sweep`]: rows by the [`chores`] that they need, orphaned certificates, on its [`table`].
 
 #![cfg_attr(
     test,
@@ -16,11 +18,17 @@
 )]
 
 pub mod batch;
+pub mod chores;
 pub mod config;
 pub mod ending;
 pub mod iot;
+mod orphans;
 pub mod pacer;
 pub mod plan;
+pub mod rates;
 pub mod run;
 pub mod settle;
+mod steps;
+pub mod sweep;
+pub mod table;
 pub mod verify;

@@ -15,6 +15,7 @@ use cvm_worker::config::WorkerConfig;
 use cvm_worker::iot::AwsIssuer;
 use cvm_worker::iot::client;
 use cvm_worker::pacer::Pacer;
+use cvm_worker::rates::Rates;
 use cvm_worker::run::Worker;
 use lambda_runtime::LambdaEvent;
 use lambda_runtime::service_fn;
@@ -29,7 +30,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::init(vars.clone());
     let config = WorkerConfig::from_env(Env::new(vars))?;
     let sdk = sdk_config(CallLimits::WORKER).await;
-    let pacer = Pacer::per_second(config.iot_rate);
+    let rates = Rates::from(config.rate, &sdk).await;
+    let pacer = Pacer::new(&rates.shared_by(config.workers));
     let worker = Worker {
         registry: DynamoRegistry::new(aws_sdk_dynamodb::Client::new(&sdk), config.table),
         issuer: AwsIssuer::new(client(&sdk), pacer, SystemClock),
@@ -40,7 +42,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         ),
         clock: SystemClock,
         random: SystemRandom,
-        lease: config.lease,
+        terms: config.terms,
     };
     let sqs = aws_sdk_sqs::Client::new(&sdk);
     let delivery = SqsDelivery::new(sqs, config.queue_url, config.dead_letters_url);

@@ -1,9 +1,13 @@
 //! Holds each rate-bound AWS IoT API below its quota, within one worker.
 //!
 //! The quota belongs to the account and region; the stack divides it by the number of workers that
-//! may run at once (MaximumConcurrency), so no worker need know of the others.
+//! may run at once (MaximumConcurrency), so no worker need know of the others. Where somebody else
+//! uses the same quota, throttles tell: a pace at which most calls are throttled is halved, and comes
+//! back as calls go through.
 
 use std::num::NonZeroU32;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use cvm_shared::failure::Failure;
@@ -16,78 +20,166 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::InMemoryState;
 use governor::state::NotKeyed;
 
-/// The APIs with a quota of 10 to 15 calls per second (AWS IoT Core endpoints and quotas).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Api {
-    /// `CreateCertificateFromCsr` (15/s) or `CreateKeysAndCertificate` (10/s).
-    Create,
-    /// `AttachPolicy` (15/s).
-    AttachPolicy,
-    /// `UpdateCertificate` (10/s).
-    UpdateCertificate,
-}
+use crate::rates::Api;
+use crate::rates::Rates;
 
 type Limiter<T> = RateLimiter<NotKeyed, InMemoryState, T, NoOpMiddleware<<T as Ticks>::Instant>>;
 
-/// One limiter for each API.
+/// The weight of one call in the share of throttled calls: the last thirty or so count.
+const WEIGHT: f64 = 1.0 / 32.0;
+/// A larger share of throttled calls than this slows the pace down.
+const TOO_MANY: f64 = 0.5;
+/// The share from which it is watched anew after that.
+const AFTER_SLOWING: f64 = 0.25;
+/// The slowest pace, as a part of the full one.
+const SLOWEST: f64 = 1.0 / 8.0;
+/// What a call that went through gives back of the pace.
+const RECOVERY: f64 = 1.0 / 32.0;
+
+/// One lane for each API.
 #[derive(Debug)]
 pub struct Pacer<T: Ticks = MonotonicClock> {
-    create: Limiter<T>,
-    attach_policy: Limiter<T>,
-    update_certificate: Limiter<T>,
+    lanes: [Lane<T>; Api::ALL.len()],
     ticks: T,
 }
 
+/// The pace of one API.
+#[derive(Debug)]
+struct Lane<T: Ticks> {
+    full: f64,
+    now: Mutex<Pace<T>>,
+}
+
+#[derive(Debug)]
+struct Pace<T: Ticks> {
+    limiter: Limiter<T>,
+    /// The part of the full pace that is used.
+    part: f64,
+    /// The share of throttled calls of late.
+    throttled: f64,
+}
+
 impl Pacer {
-    /// A pacer on the machine's monotonic clock.
-    pub fn per_second(rate: NonZeroU32) -> Self {
-        Self::new(rate, &MonotonicClock)
+    /// A pacer on the machine's monotonic clock, for one worker's share of the rates.
+    pub fn new(rates: &Rates) -> Self {
+        Self::on(rates, &MonotonicClock)
     }
 }
 
 impl<T: Ticks + Clone> Pacer<T> {
-    /// A pacer for so many calls of each API per second. Calls are spread evenly: how large a burst
-    /// AWS allows is not published.
-    pub fn new(rate: NonZeroU32, ticks: &T) -> Self {
-        let quota = Quota::per_second(rate).allow_burst(NonZeroU32::MIN);
-        let limiter = || RateLimiter::direct_with_clock(quota, ticks.clone());
+    /// A pacer on this clock.
+    pub fn on(rates: &Rates, ticks: &T) -> Self {
         Self {
-            create: limiter(),
-            attach_policy: limiter(),
-            update_certificate: limiter(),
+            lanes: Api::ALL.map(|api| Lane::new(rates.of(api), ticks)),
             ticks: ticks.clone(),
         }
     }
 
-    /// Waits for this API's turn, at most `patience`: who would wait longer gives the row back.
+    /// Waits for this API's turn, at most `patience`, and tells how long it was: who would wait
+    /// longer gives the row back.
     pub async fn turn<C: Clock>(
         &self,
         api: Api,
         clock: &C,
         patience: Duration,
-    ) -> Result<(), Failure> {
-        let limiter = match api {
-            Api::Create => &self.create,
-            Api::AttachPolicy => &self.attach_policy,
-            Api::UpdateCertificate => &self.update_certificate,
-        };
+    ) -> Result<Duration, Failure> {
         let mut waited = Duration::ZERO;
-        while let Err(not_yet) = limiter.check() {
-            let wait = not_yet.wait_time_from(self.ticks.now());
+        while let Some(wait) = self.lane(api).not_yet(&self.ticks) {
             waited += wait;
             if waited > patience {
                 return Err(Failure::OutOfTime);
             }
             clock.sleep(wait).await;
         }
-        Ok(())
+        Ok(waited)
     }
+
+    /// Notes that a call of this API was throttled.
+    pub fn throttled(&self, api: Api) {
+        self.lane(api).throttled(&self.ticks);
+    }
+
+    /// Notes that a call of this API went through.
+    pub fn went_through(&self, api: Api) {
+        self.lane(api).went_through(&self.ticks);
+    }
+
+    /// The pace of this API, in calls per second.
+    pub fn pace(&self, api: Api) -> f64 {
+        let lane = self.lane(api);
+        lane.full * lane.pace().part
+    }
+
+    fn lane(&self, api: Api) -> &Lane<T> {
+        &self.lanes[api as usize]
+    }
+}
+
+impl<T: Ticks + Clone> Lane<T> {
+    fn new(full: f64, ticks: &T) -> Self {
+        let pace = Pace {
+            limiter: limiter(full, ticks),
+            part: 1.0,
+            throttled: 0.0,
+        };
+        Self {
+            full,
+            now: Mutex::new(pace),
+        }
+    }
+
+    /// The pace is plain numbers: what a panic elsewhere left of it is still a pace.
+    fn pace(&self) -> std::sync::MutexGuard<'_, Pace<T>> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long until it may be this API's turn; `None` if it is now, and the turn is taken.
+    fn not_yet(&self, ticks: &T) -> Option<Duration> {
+        let refused = self.pace().limiter.check().err()?;
+        Some(refused.wait_time_from(ticks.now()))
+    }
+
+    fn throttled(&self, ticks: &T) {
+        let mut pace = self.pace();
+        pace.throttled += (1.0 - pace.throttled) * WEIGHT;
+        if pace.throttled > TOO_MANY && pace.part > SLOWEST {
+            pace.throttled = AFTER_SLOWING;
+            let part = (pace.part / 2.0).max(SLOWEST);
+            pace.change(self.full, part, ticks);
+        }
+    }
+
+    fn went_through(&self, ticks: &T) {
+        let mut pace = self.pace();
+        pace.throttled -= pace.throttled * WEIGHT;
+        if pace.part < 1.0 {
+            let part = (pace.part + RECOVERY).min(1.0);
+            pace.change(self.full, part, ticks);
+        }
+    }
+}
+
+impl<T: Ticks + Clone> Pace<T> {
+    fn change(&mut self, full: f64, part: f64, ticks: &T) {
+        self.part = part;
+        self.limiter = limiter(full * part, ticks);
+        // A new limiter has a turn to give at once; the old one had given it already.
+        let _ = self.limiter.check();
+    }
+}
+
+/// Calls are spread evenly: how large a burst AWS allows is not published.
+fn limiter<T: Ticks + Clone>(per_second: f64, ticks: &T) -> Limiter<T> {
+    let period = Duration::from_secs_f64(1.0 / per_second.max(0.001));
+    let quota = Quota::with_period(period).unwrap_or_else(|| Quota::per_second(NonZeroU32::MAX));
+    RateLimiter::direct_with_clock(quota.allow_burst(NonZeroU32::MIN), ticks.clone())
 }
 
 #[cfg(test)]
 mod tests {
     use cvm_shared::time::UnixMillis;
     use governor::clock::FakeRelativeClock;
+    use governor::clock::Reference as _;
 
     use super::*;
 
@@ -103,40 +195,82 @@ mod tests {
         }
     }
 
-    fn rate(calls: u32) -> NonZeroU32 {
-        NonZeroU32::new(calls).unwrap()
+    fn hand() -> Hand {
+        Hand(FakeRelativeClock::default())
+    }
+
+    fn elapsed(hand: &Hand, earlier: governor::nanos::Nanos) -> Duration {
+        hand.0.now().duration_since(earlier).into()
+    }
+
+    async fn seconds_for(calls: u32, pacer: &Pacer<FakeRelativeClock>, hand: &Hand) -> f64 {
+        let start = hand.0.now();
+        for _ in 0..calls {
+            pacer
+                .turn(Api::CreateFromCsr, hand, Duration::from_mins(1))
+                .await
+                .unwrap();
+        }
+        elapsed(hand, start).as_secs_f64()
     }
 
     #[tokio::test]
     async fn a_hundred_calls_take_the_time_that_the_rate_allows() {
-        let hand = Hand(FakeRelativeClock::default());
-        let pacer = Pacer::new(rate(5), &hand.0);
-        for _ in 0..100 {
-            pacer
-                .turn(Api::Create, &hand, Duration::from_secs(1))
-                .await
-                .unwrap();
-        }
-        let start = FakeRelativeClock::default().now().as_u64();
-        let elapsed = Duration::from_nanos(hand.0.now().as_u64() - start);
-        let expected = Duration::from_millis(99 * 200);
-        assert!(elapsed >= expected, "{elapsed:?}");
-        assert!(
-            elapsed < expected + Duration::from_millis(50),
-            "{elapsed:?}"
-        );
+        let hand = hand();
+        let pacer = Pacer::on(&Rates::uniform(7.5), &hand.0);
+        let seconds = seconds_for(100, &pacer, &hand).await;
+        let expected = 99.0 / 7.5;
+        assert!((seconds - expected).abs() < 0.1, "{seconds}");
     }
 
     #[tokio::test]
     async fn the_apis_do_not_hold_each_other_up_and_patience_ends() {
-        let hand = Hand(FakeRelativeClock::default());
-        let pacer = Pacer::new(rate(1), &hand.0);
-        for api in [Api::Create, Api::AttachPolicy, Api::UpdateCertificate] {
+        let hand = hand();
+        let pacer = Pacer::on(&Rates::uniform(1.0), &hand.0);
+        for api in [
+            Api::CreateFromCsr,
+            Api::AttachPolicy,
+            Api::UpdateCertificate,
+        ] {
             pacer.turn(api, &hand, Duration::ZERO).await.unwrap();
-            assert_eq!(
-                pacer.turn(api, &hand, Duration::ZERO).await,
-                Err(Failure::OutOfTime)
-            );
+            let refused = pacer.turn(api, &hand, Duration::ZERO).await;
+            assert_eq!(refused, Err(Failure::OutOfTime));
         }
+    }
+
+    #[tokio::test]
+    async fn where_most_calls_are_throttled_the_pace_halves_and_it_comes_back() {
+        let hand = hand();
+        let pacer = Pacer::on(&Rates::uniform(8.0), &hand.0);
+        for _ in 0..60 {
+            pacer.throttled(Api::CreateFromCsr);
+        }
+        let slow = pacer.pace(Api::CreateFromCsr);
+        assert!(slow <= 4.0, "{slow}");
+        let seconds = seconds_for(20, &pacer, &hand).await;
+        assert!(seconds >= 19.0 / slow - 0.1, "{seconds}");
+        for _ in 0..10_000 {
+            pacer.throttled(Api::CreateFromCsr);
+        }
+        assert!(pacer.pace(Api::CreateFromCsr) >= 1.0, "never stops");
+        for _ in 0..64 {
+            pacer.went_through(Api::CreateFromCsr);
+        }
+        let back = pacer.pace(Api::CreateFromCsr);
+        assert!((back - 8.0).abs() < 0.01, "{back}");
+    }
+
+    /// Somebody else takes a third of the quota: going on at full pace gets us the rest.
+    #[test]
+    fn one_throttle_in_three_does_not_slow_it_down() {
+        let pacer = Pacer::on(&Rates::uniform(8.0), &hand().0);
+        for call in 0..3000 {
+            if call % 3 == 0 {
+                pacer.throttled(Api::CreateFromCsr);
+            } else {
+                pacer.went_through(Api::CreateFromCsr);
+            }
+        }
+        assert!((pacer.pace(Api::CreateFromCsr) - 8.0).abs() < 0.01);
     }
 }

@@ -39,13 +39,15 @@ pub enum Progress {
     Shown,
 }
 
-/// The two binaries.
+/// The binaries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Functions {
     /// The function behind the API.
     pub ingest: PathBuf,
     /// The function behind the queue.
     pub worker: PathBuf,
+    /// The function that cleans up.
+    pub janitor: PathBuf,
 }
 
 impl Functions {
@@ -63,6 +65,7 @@ impl Functions {
                 "--package=cvm-worker",
                 "--bin=ingest",
                 "--bin=worker",
+                "--bin=janitor",
             ])
             .args((profile == Profile::Release).then_some("--release"))
             .current_dir(workspace.root())
@@ -82,6 +85,7 @@ impl Functions {
         Ok(Self {
             ingest: path("ingest")?,
             worker: path("worker")?,
+            janitor: path("janitor")?,
         })
     }
 }
@@ -93,7 +97,8 @@ impl fmt::Display for Functions {
             format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000)
         };
         let (ingest, worker) = (megabytes(&self.ingest), megabytes(&self.worker));
-        write!(f, "ingest {ingest}, worker {worker}")
+        let janitor = megabytes(&self.janitor);
+        write!(f, "ingest {ingest}, worker {worker}, janitor {janitor}")
     }
 }
 

@@ -1,4 +1,5 @@
-//! A call of AWS IoT in the emulator, signed by hand: the worker alone may use the AWS IoT client.
+//! Calls of AWS IoT in the emulator, and of a function, signed by hand: the worker alone may use the AWS
+//! IoT client, and one call of Lambda is not worth another SDK.
 
 #![expect(
     clippy::disallowed_methods,
@@ -18,10 +19,26 @@ use serde_json::Value;
 use crate::error::Error;
 use crate::sdk;
 
-const CALL: &str = "AWS IoT call";
+const CALL: &str = "signed call";
 
 /// Calls AWS IoT as the root user; the answer is JSON, or null where it is empty.
 pub async fn call(
+    endpoint: &str,
+    method: Method,
+    path: &str,
+    body: &Value,
+) -> Result<Value, Error> {
+    signed_call("iot", endpoint, method, path, body).await
+}
+
+/// Invokes a function and waits for its answer.
+pub async fn invoke(endpoint: &str, function: &str, event: &Value) -> Result<Value, Error> {
+    let path = format!("/2015-03-31/functions/{function}/invocations");
+    signed_call("lambda", endpoint, Method::POST, &path, event).await
+}
+
+async fn signed_call(
+    service: &str,
     endpoint: &str,
     method: Method,
     path: &str,
@@ -35,7 +52,7 @@ pub async fn call(
         body.to_string()
     };
     let mut request = reqwest::Client::new().request(method.clone(), &url);
-    for (name, value) in signature(&method, &url, &body)? {
+    for (name, value) in signature(service, &method, &url, &body)? {
         request = request.header(name, value);
     }
     let answer = request.body(body).send().await.map_err(failed)?;
@@ -52,12 +69,17 @@ pub async fn call(
 }
 
 /// The headers that sign a request.
-fn signature(method: &Method, url: &str, body: &str) -> Result<Vec<(String, String)>, Error> {
+fn signature(
+    service: &str,
+    method: &Method,
+    url: &str,
+    body: &str,
+) -> Result<Vec<(String, String)>, Error> {
     let identity = sdk::credentials().into();
     let params = v4::SigningParams::builder()
         .identity(&identity)
         .region(sdk::REGION)
-        .name("iot")
+        .name(service)
         .time(SystemTime::now())
         .settings(SigningSettings::default())
         .build()
@@ -80,7 +102,7 @@ mod tests {
     #[test]
     fn a_call_is_signed() {
         let url = "http://127.0.0.1:1/certificates?pageSize=250";
-        let headers = signature(&Method::GET, url, "").unwrap();
+        let headers = signature("iot", &Method::GET, url, "").unwrap();
         let authorization = headers.iter().find(|(name, _)| name == "authorization");
         let (_, value) = authorization.unwrap();
         assert!(value.contains("/us-east-1/iot/aws4_request"), "{value}");

@@ -27,6 +27,8 @@ pub struct StackOutputs {
     pub ingest_function: String,
     /// The function behind the queue.
     pub worker_function: String,
+    /// The function that cleans up.
+    pub janitor_function: String,
     /// The log of the function behind the API.
     pub ingest_log_group: String,
     /// The log of the function behind the queue.
@@ -54,6 +56,7 @@ impl StackOutputs {
             operator_policy_arn: output("OperatorPolicyArn")?,
             ingest_function: output("IngestFunction")?,
             worker_function: output("WorkerFunction")?,
+            janitor_function: output("JanitorFunction")?,
             ingest_log_group: output("IngestLogGroup")?,
             worker_log_group: output("WorkerLogGroup")?,
         })
@@ -74,7 +77,7 @@ fn path_form(endpoint: &str, url: &str) -> Result<String, Error> {
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 12] = [
+    const NAMES: [&str; 13] = [
         "ApiUrl",
         "TableName",
         "QueueUrl",
@@ -85,6 +88,7 @@ mod tests {
         "OperatorPolicyArn",
         "IngestFunction",
         "WorkerFunction",
+        "JanitorFunction",
         "IngestLogGroup",
         "WorkerLogGroup",
     ];

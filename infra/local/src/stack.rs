@@ -41,13 +41,19 @@ pub async fn deploy(
     let s3 = S3::new(&emulator.sdk());
     let bucket = s3.create_bucket().bucket(CODE_BUCKET).send().await;
     bucket.map_err(|error| Error::aws("CreateBucket", &error))?;
-    let (ingest, worker) = (format!("{name}/ingest.zip"), format!("{name}/worker.zip"));
-    let code = [("Ingest", &*ingest), ("Worker", &*worker)];
+    let key = |function: &str| format!("{name}/{function}.zip");
+    let (ingest, worker, janitor) = (key("ingest"), key("worker"), key("janitor"));
+    let code = [
+        ("Ingest", &*ingest),
+        ("Worker", &*worker),
+        ("Janitor", &*janitor),
+    ];
     // Boxed: together they are too large for a stack that others share.
-    let (template, (), ()) = tokio::try_join!(
+    let (template, (), (), ()) = tokio::try_join!(
         Box::pin(prepare(venv, emulator.endpoint(), &code)),
         Box::pin(upload(&s3, &ingest, &functions.ingest)),
         Box::pin(upload(&s3, &worker, &functions.worker)),
+        Box::pin(upload(&s3, &janitor, &functions.janitor)),
     )?;
     let mut all = defaults(emulator);
     all.extend(parameters.clone());

@@ -5,7 +5,11 @@ use std::fmt::Display;
 use cvm_shared::failure::FailureCode;
 use cvm_shared::record::Attributes;
 use cvm_shared::record::Record;
+use cvm_shared::reprovision::Ending;
+use cvm_shared::reprovision::Reprovision;
+use cvm_shared::reprovision::Superseded;
 use cvm_shared::request::KeySource;
+use cvm_shared::state::Delivery;
 use cvm_shared::state::State;
 use cvm_shared::time::UnixMillis;
 use serde::Serialize;
@@ -52,6 +56,10 @@ impl Story {
         self.fact("generation", record.generation.0);
         self.fact("epoch", record.epoch.0);
         self.fact("revision", record.revision);
+        self.text("reprovision", record.reprovision.map(Reprovision::as_str));
+        self.fact("createsToday", record.creates.count);
+        self.fact("resent", record.resent.count);
+        self.fact("superseded", superseded(&record.superseded));
     }
 
     fn request(&mut self, record: &Record) {
@@ -70,11 +78,17 @@ impl Story {
     }
 
     fn certificate(&mut self, state: &State) {
-        let (issued, confirmed_at) = (state.issued(), confirmed_at(state));
-        let bundle = match (issued, confirmed_at) {
-            (None, _) => None,
-            (Some(_), None) => Some("staged"),
-            (Some(_), Some(_)) => Some("confirmed"),
+        let (issued, delivery) = (state.issued(), delivery(state));
+        let bundle = issued.map(|_| match delivery {
+            None | Some(Delivery::Waiting { .. }) => "staged",
+            Some(Delivery::Confirmed { .. }) => "confirmed",
+            Some(Delivery::Expired { .. }) => "expired",
+        });
+        let (until, confirmed, expired) = match delivery {
+            None => (None, None, None),
+            Some(Delivery::Waiting { until }) => (Some(until), None, None),
+            Some(Delivery::Confirmed { at }) => (None, Some(at), None),
+            Some(Delivery::Expired { at }) => (None, None, Some(at)),
         };
         self.text("certificateId", issued.map(|issued| &issued.certificate_id));
         self.text(
@@ -85,15 +99,19 @@ impl Story {
         self.text("bundle", bundle);
         self.text("bundleKey", issued.map(|issued| &issued.bundle.key));
         self.text("bundleSha256", issued.map(|issued| &issued.bundle.sha256));
-        self.moment("confirmedAt", confirmed_at);
+        self.moment("bundleUntil", until);
+        self.moment("confirmedAt", confirmed);
+        self.moment("expiredAt", expired);
     }
 
     fn failure(&mut self, state: &State) {
-        let (failure, failed_at) = failure(state).unzip();
+        let (failure, moments) = failure(state).unzip();
+        let (failed_at, retry_at) = moments.unzip();
         self.text("failure", failure.map(FailureCode::as_str));
         self.moment("failedAt", failed_at);
         let helps = failure.map(FailureCode::may_be_retried);
         self.fact("retryHelps", helps);
+        self.moment("retryAt", retry_at.flatten());
     }
 
     fn text(&mut self, name: &'static str, value: Option<impl Display>) {
@@ -115,6 +133,19 @@ impl Serialize for Story {
     }
 }
 
+/// Certificates of earlier generations that still exist, and what becomes of them.
+fn superseded(olds: &[Superseded]) -> Option<Value> {
+    let told = |old: &Superseded| {
+        let fate = match (old.inactive_at, old.ending) {
+            (Some(at), _) => format!("INACTIVE since {}", rfc3339(at)),
+            (None, Ending::AtOnce) => "to be deleted".to_owned(),
+            (None, Ending::Grace { until }) => format!("in grace until {}", rfc3339(until)),
+        };
+        Value::from(format!("{} {fate}", old.issued.certificate_id))
+    };
+    (!olds.is_empty()).then(|| olds.iter().map(told).collect())
+}
+
 fn mode(key: &KeySource) -> &'static str {
     match key {
         KeySource::Device(_) => "csr",
@@ -122,9 +153,9 @@ fn mode(key: &KeySource) -> &'static str {
     }
 }
 
-fn confirmed_at(state: &State) -> Option<UnixMillis> {
+fn delivery(state: &State) -> Option<Delivery> {
     match state {
-        State::Vended { confirmed_at, .. } => *confirmed_at,
+        State::Vended { delivery, .. } => Some(*delivery),
         State::Disabled
         | State::Registered
         | State::Requested { .. }
@@ -133,11 +164,17 @@ fn confirmed_at(state: &State) -> Option<UnixMillis> {
     }
 }
 
-fn failure(state: &State) -> Option<(FailureCode, UnixMillis)> {
+/// Why it failed; when, and from when on asking again can help.
+type Failed = (FailureCode, (UnixMillis, Option<UnixMillis>));
+
+fn failure(state: &State) -> Option<Failed> {
     match state {
         State::Failed {
-            failure, failed_at, ..
-        } => Some((*failure, *failed_at)),
+            failure,
+            failed_at,
+            retry_at,
+            ..
+        } => Some((*failure, (*failed_at, *retry_at))),
         State::Disabled
         | State::Registered
         | State::Requested { .. }

@@ -79,13 +79,16 @@ fn states() -> Vec<State> {
         State::Vended {
             request: request().id,
             issued: issued(),
-            confirmed_at: Some(UnixMillis(2_000)),
+            delivery: Delivery::Confirmed {
+                at: UnixMillis(2_000),
+            },
         },
         State::Failed {
             request: request().id,
             issued: None,
             failure: FailureCode::CsrRefused,
             failed_at: UnixMillis(3_000),
+            retry_at: None,
         },
     ]
 }
@@ -130,6 +133,31 @@ fn each_state_tells_what_belongs_to_it() {
     assert_eq!(vended["certificateId"], "a".repeat(64));
     assert_eq!(failed["failure"], "csr_refused");
     assert_eq!(failed["retryHelps"], "no");
+}
+
+#[test]
+fn what_waits_and_what_has_to_go_is_told() {
+    let mut record = record(State::Failed {
+        request: request().id,
+        issued: None,
+        failure: FailureCode::BudgetSpent,
+        failed_at: UnixMillis(3_000),
+        retry_at: Some(UnixMillis(4_000)),
+    });
+    record.reprovision = Some(Reprovision::Replace);
+    record.superseded = vec![Superseded {
+        issued: issued(),
+        generation: record.generation,
+        ending: Ending::Grace {
+            until: UnixMillis(5_000),
+        },
+        inactive_at: None,
+    }];
+    let told: BTreeMap<_, _> = Story::of(&record).lines().collect();
+    assert_eq!(told["retryAt"], "1970-01-01T00:00:04.000Z");
+    assert_eq!(told["reprovision"], "replace");
+    let expected = format!("{} in grace until 1970-01-01T00:00:05.000Z", "a".repeat(64));
+    assert_eq!(told["superseded"], expected);
 }
 
 #[test]

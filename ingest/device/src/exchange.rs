@@ -23,6 +23,8 @@ const RESUBMISSIONS_MAX: usize = 3;
 const RELINKS_MAX: usize = 5;
 /// The server's code for a certificate that was confirmed before; other conflicts are refusals.
 const ALREADY_CONFIRMED: &str = "already_confirmed";
+const BUNDLE_EXPIRED: &str = "bundle_expired";
+const REPLACEMENT_PENDING: &str = "replacement_pending";
 /// The shortest wait between two polls, whatever the server says.
 const POLL_FLOOR: Duration = Duration::from_millis(200);
 
@@ -145,7 +147,8 @@ impl Pace {
         match answer.status {
             200 | 202 => self.status(Step::Submit, answer),
             410 => Err(Error::Gone),
-            status => Err(Error::refused(Step::Submit, status, &answer.body)),
+            status => Err(refused_for_now(answer)
+                .unwrap_or_else(|| Error::refused(Step::Submit, status, &answer.body))),
         }
     }
 
@@ -154,6 +157,8 @@ impl Pace {
             200 | 202 => self.status(Step::Poll, answer),
             // The operator reset the device meanwhile: what we ask for is a new request now.
             404 => self.resubmit("not_found"),
+            // Nobody fetched it in time; the operator's policy may give another for the same request.
+            410 if code(Step::Poll, answer) == BUNDLE_EXPIRED => self.resubmit(BUNDLE_EXPIRED),
             410 => Err(Error::Gone),
             status => Err(Error::refused(Step::Poll, status, &answer.body)),
         }
@@ -245,6 +250,20 @@ fn rooted(delivery: &mut Delivery, answer: &Answer) -> Turn {
         roots_pem: text.to_owned(),
     };
     Ok((State::Install(delivery), Duration::ZERO))
+}
+
+fn code(step: Step, answer: &Answer) -> String {
+    let refusal = Error::refused(step, answer.status, &answer.body);
+    refusal.code().to_owned()
+}
+
+/// A refusal that ends by itself: an earlier replacement is still in its grace.
+fn refused_for_now(answer: &Answer) -> Option<Error> {
+    let pending = answer.status == 409 && code(Step::Submit, answer) == REPLACEMENT_PENDING;
+    pending.then(|| Error::Later {
+        cause: "an earlier replacement of the certificate is not over yet".to_owned(),
+        after: answer.retry_after,
+    })
 }
 
 /// A bundle that was confirmed before, or shredded, needs no confirmation: it is installed here.

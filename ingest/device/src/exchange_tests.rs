@@ -81,6 +81,7 @@ fn the_straight_way_leads_through_every_step() {
 fn each_answer_leads_to_its_step_after_its_wait() {
     let vended = vended();
     let pending = pending();
+    let expired = r#"{"status":410,"code":"bundle_expired","title":""}"#.to_owned();
     let confirmed = r#"{"status":409,"code":"already_confirmed","title":""}"#.to_owned();
     let table = [
         (Step::Submit, answer(202, None, &pending), Step::Poll, 7),
@@ -101,6 +102,7 @@ fn each_answer_leads_to_its_step_after_its_wait() {
             1,
         ),
         (Step::Poll, answer(404, None, ""), Step::Submit, 1),
+        (Step::Poll, answer(410, None, &expired), Step::Submit, 1),
         (Step::Fetch, answer(403, None, "<Error/>"), Step::Poll, 1),
         (
             Step::Fetch,
@@ -152,6 +154,15 @@ fn each_refusal_is_an_error_with_its_code_and_exit_code() {
         assert_eq!(error.code(), code, "{step} {status}");
         assert_eq!(error.exit_code(), exit_code, "{step} {status}");
     }
+}
+
+#[test]
+fn a_replacement_that_is_not_over_is_tried_again_later() {
+    let pending = r#"{"status":409,"code":"replacement_pending","title":""}"#;
+    let error = at(Step::Submit)
+        .on_answer(answer(409, Some(60), pending))
+        .unwrap_err();
+    assert_eq!((error.code(), error.exit_code()), ("later", 3));
 }
 
 #[test]

@@ -84,6 +84,20 @@ impl Env {
         Ok(value)
     }
 
+    /// A text that must be one of two.
+    pub fn choice(
+        &mut self,
+        name: &'static str,
+        allowed: [&'static str; 2],
+    ) -> Result<&'static str, ConfigError> {
+        let text = self.text(name)?;
+        let found = allowed.into_iter().find(|choice| *choice == text);
+        found.ok_or_else(|| ConfigError::Malformed {
+            name,
+            rule: format!("must be {}", allowed.join(" or ")),
+        })
+    }
+
     /// Ends the reading: a variable of ours that nothing has read is refused.
     pub fn finish(self) -> Result<(), ConfigError> {
         let unread = |name: &&String| !self.read.contains(name.as_str());

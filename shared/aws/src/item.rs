@@ -1,7 +1,6 @@
 //! A record as a DynamoDB item and back. Strict: what cannot be understood is named, never guessed.
 
 use std::collections::BTreeMap;
-use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use cvm_shared::csr::Csr;
@@ -11,7 +10,6 @@ use cvm_shared::ids::AttributeName;
 use cvm_shared::ids::AttributeValue as ThingAttributeValue;
 use cvm_shared::ids::BundleKey;
 use cvm_shared::ids::CertificateId;
-use cvm_shared::ids::Malformed;
 use cvm_shared::ids::Owner;
 use cvm_shared::ids::PolicyName;
 use cvm_shared::ids::RequestId;
@@ -29,12 +27,17 @@ use cvm_shared::record::Record;
 use cvm_shared::request::Generation;
 use cvm_shared::request::KeySource;
 use cvm_shared::request::Request;
+use cvm_shared::state::Delivery;
 use cvm_shared::state::State;
 use cvm_shared::time::UnixMillis;
 use cvm_shared::verifier::Verifier;
 
-/// A DynamoDB item.
-pub type Item = HashMap<String, AttributeValue>;
+use crate::columns::Item;
+use crate::columns::Reader;
+use crate::columns::Writer;
+use crate::columns::corrupt;
+use crate::item_care::read_care;
+use crate::item_care::write_care;
 
 /// The table's partition key.
 pub const KEY: &str = "productid";
@@ -53,12 +56,14 @@ pub fn to_item(record: &Record) -> Item {
     }
     write_binding(&mut item, &record.binding);
     write_state(&mut item, &record.state);
+    write_care(&mut item, record);
     item.0
 }
 
 /// Reads an item of the table.
 pub fn from_item(item: &Item) -> Result<Record, Failure> {
     let item = Reader(item);
+    let care = read_care(&item)?;
     Ok(Record {
         serial: item.id(KEY, SerialNumber::parse)?,
         verifier: Verifier::parse(item.text("accessToken")?).map_err(|_| corrupt("accessToken"))?,
@@ -67,6 +72,10 @@ pub fn from_item(item: &Item) -> Result<Record, Failure> {
         epoch: Epoch(item.number("epoch")?),
         revision: item.number("revision")?,
         requested_at: item.optional_number("timestamp")?.map(UnixMillis),
+        reprovision: care.reprovision,
+        creates: care.creates,
+        resent: care.resent,
+        superseded: care.superseded,
         state: read_state(&item)?,
     })
 }
@@ -123,11 +132,7 @@ fn write_state(item: &mut Writer, state: &State) {
         item.text("requestId", id.as_str());
     }
     if let Some(issued) = state.issued() {
-        item.text("certID", issued.certificate_id.as_str());
-        item.text("certArn", &issued.certificate_arn);
-        item.text("endpoint", &issued.endpoint);
-        item.text("bundle", issued.bundle.key.as_str());
-        item.text("bundleSha256", &issued.bundle.sha256);
+        write_issued(item, issued);
     }
     match state {
         State::Disabled | State::Registered => {}
@@ -137,18 +142,32 @@ fn write_state(item: &mut Writer, state: &State) {
             item.text("owner", lease.owner.as_str());
             item.number("leaseUntil", lease.until.0);
         }
-        State::Vended { confirmed_at, .. } => {
-            if let Some(at) = confirmed_at {
-                item.number("confirmedAt", at.0);
-            }
-        }
+        State::Vended { delivery, .. } => match delivery {
+            Delivery::Waiting { until } => item.number("bundleUntil", until.0),
+            Delivery::Confirmed { at } => item.number("confirmedAt", at.0),
+            Delivery::Expired { at } => item.number("expiredAt", at.0),
+        },
         State::Failed {
-            failure, failed_at, ..
+            failure,
+            failed_at,
+            retry_at,
+            ..
         } => {
             item.text("error", failure.as_str());
             item.number("failedAt", failed_at.0);
+            if let Some(at) = retry_at {
+                item.number("retryAt", at.0);
+            }
         }
     }
+}
+
+pub(crate) fn write_issued(item: &mut Writer, issued: &Issued) {
+    item.text("certID", issued.certificate_id.as_str());
+    item.text("certArn", &issued.certificate_arn);
+    item.text("endpoint", &issued.endpoint);
+    item.text("bundle", issued.bundle.key.as_str());
+    item.text("bundleSha256", &issued.bundle.sha256);
 }
 
 fn write_key_source(item: &mut Writer, key: &KeySource) {
@@ -173,16 +192,28 @@ fn read_state(item: &Reader<'_>) -> Result<State, Failure> {
         -1 => Ok(State::Vended {
             request: item.id("requestId", RequestId::parse)?,
             issued: read_issued(item)?.ok_or_else(|| corrupt("certID"))?,
-            confirmed_at: item.optional_number("confirmedAt")?.map(UnixMillis),
+            delivery: read_delivery(item)?,
         }),
         -2 => Ok(State::Failed {
             request: item.id("requestId", RequestId::parse)?,
             issued: read_issued(item)?,
             failure: FailureCode::parse(item.text("error")?).ok_or_else(|| corrupt("error"))?,
             failed_at: UnixMillis(item.number("failedAt")?),
+            retry_at: item.optional_number("retryAt")?.map(UnixMillis),
         }),
         _ => Err(corrupt("applyState")),
     }
+}
+
+fn read_delivery(item: &Reader<'_>) -> Result<Delivery, Failure> {
+    if let Some(at) = item.optional_number("confirmedAt")?.map(UnixMillis) {
+        return Ok(Delivery::Confirmed { at });
+    }
+    if let Some(at) = item.optional_number("expiredAt")?.map(UnixMillis) {
+        return Ok(Delivery::Expired { at });
+    }
+    let until = UnixMillis(item.number("bundleUntil")?);
+    Ok(Delivery::Waiting { until })
 }
 
 fn read_request(item: &Reader<'_>) -> Result<Request, Failure> {
@@ -204,7 +235,7 @@ fn read_lease(item: &Reader<'_>) -> Result<Lease, Failure> {
     })
 }
 
-fn read_issued(item: &Reader<'_>) -> Result<Option<Issued>, Failure> {
+pub(crate) fn read_issued(item: &Reader<'_>) -> Result<Option<Issued>, Failure> {
     let Some(certificate_id) = item.optional_id("certID", CertificateId::parse)? else {
         return Ok(None);
     };
@@ -217,74 +248,6 @@ fn read_issued(item: &Reader<'_>) -> Result<Option<Issued>, Failure> {
             sha256: item.text("bundleSha256")?.to_owned(),
         },
     }))
-}
-
-fn corrupt(field: &'static str) -> Failure {
-    Failure::CorruptRow { field }
-}
-
-#[derive(Default)]
-struct Writer(Item);
-
-impl Writer {
-    fn text(&mut self, name: &str, value: &str) {
-        self.0
-            .insert(name.to_owned(), AttributeValue::S(value.to_owned()));
-    }
-
-    fn number(&mut self, name: &str, value: impl std::fmt::Display) {
-        self.0
-            .insert(name.to_owned(), AttributeValue::N(value.to_string()));
-    }
-}
-
-struct Reader<'a>(&'a Item);
-
-impl<'a> Reader<'a> {
-    fn text(&self, name: &'static str) -> Result<&'a str, Failure> {
-        self.optional_text(name)?.ok_or_else(|| corrupt(name))
-    }
-
-    fn optional_text(&self, name: &'static str) -> Result<Option<&'a str>, Failure> {
-        let Some(value) = self.0.get(name) else {
-            return Ok(None);
-        };
-        let text = value.as_s().map_err(|_| corrupt(name))?;
-        Ok(Some(text.as_str()))
-    }
-
-    fn number<T: std::str::FromStr>(&self, name: &'static str) -> Result<T, Failure> {
-        self.optional_number(name)?.ok_or_else(|| corrupt(name))
-    }
-
-    fn optional_number<T: std::str::FromStr>(
-        &self,
-        name: &'static str,
-    ) -> Result<Option<T>, Failure> {
-        let Some(value) = self.0.get(name) else {
-            return Ok(None);
-        };
-        let digits = value.as_n().map_err(|_| corrupt(name))?;
-        digits.parse().map(Some).map_err(|_| corrupt(name))
-    }
-
-    fn id<T>(
-        &self,
-        name: &'static str,
-        parse: fn(&'a str) -> Result<T, Malformed>,
-    ) -> Result<T, Failure> {
-        parse(self.text(name)?).map_err(|_| corrupt(name))
-    }
-
-    fn optional_id<T>(
-        &self,
-        name: &'static str,
-        parse: fn(&'a str) -> Result<T, Malformed>,
-    ) -> Result<Option<T>, Failure> {
-        let text = self.optional_text(name)?;
-        text.map(|text| parse(text).map_err(|_| corrupt(name)))
-            .transpose()
-    }
 }
 
 #[cfg(test)]

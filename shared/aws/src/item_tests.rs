@@ -1,7 +1,15 @@
 //! Rows: every state reads back, and what is broken is named.
 
-use super::*;
+use cvm_shared::record::Resent;
+use cvm_shared::reprovision::Creates;
+use cvm_shared::reprovision::Ending;
+use cvm_shared::reprovision::Reprovision;
+use cvm_shared::reprovision::Superseded;
 use cvm_shared::secret::DeviceToken;
+
+use super::*;
+use crate::item_care::WAITS_FOR;
+use crate::item_care::WAITS_SINCE;
 
 fn serial() -> SerialNumber {
     SerialNumber::parse("SN-1").unwrap()
@@ -66,13 +74,19 @@ fn states() -> Vec<State> {
             issued,
             failure,
             failed_at: UnixMillis(5),
+            retry_at: Some(UnixMillis(6)),
         });
     }
-    for confirmed_at in [None, Some(UnixMillis(6))] {
+    let at = UnixMillis(6);
+    for delivery in [
+        Delivery::Waiting { until: at },
+        Delivery::Confirmed { at },
+        Delivery::Expired { at },
+    ] {
         states.push(State::Vended {
             request: request().id,
             issued: issued(),
-            confirmed_at,
+            delivery,
         });
     }
     states
@@ -87,11 +101,54 @@ fn every_state_reads_back() {
 }
 
 #[test]
+fn what_the_janitor_lives_by_reads_back() {
+    let grace = Ending::Grace {
+        until: UnixMillis(8),
+    };
+    for (ending, inactive_at) in [(Ending::AtOnce, None), (grace, Some(UnixMillis(7)))] {
+        let mut record = record(State::Registered);
+        record.reprovision = Some(Reprovision::Replace);
+        record.creates = Creates {
+            day: 20_000,
+            count: 3,
+        };
+        record.resent = Resent {
+            count: 2,
+            at: UnixMillis(4),
+        };
+        record.superseded = vec![Superseded {
+            issued: issued(),
+            generation: Generation(1),
+            ending,
+            inactive_at,
+        }];
+        assert_eq!(from_item(&to_item(&record)).unwrap(), record);
+    }
+}
+
+#[test]
+fn only_rows_that_wait_are_in_the_index() {
+    for state in states() {
+        let record = record(state);
+        let item = to_item(&record);
+        let waits = cvm_shared::care::waiting(&record);
+        assert_eq!(item.contains_key(WAITS_FOR), waits.is_some());
+        assert_eq!(item.contains_key(WAITS_SINCE), waits.is_some());
+        if let Some(waits) = waits {
+            let key = item[WAITS_FOR].as_s().unwrap();
+            assert!(key.starts_with(waits.group.as_str()), "{key}");
+        }
+    }
+}
+
+#[test]
 fn the_columns_have_the_seeds_names() {
     let item = to_item(&record(State::Vended {
         request: request().id,
         issued: issued(),
-        confirmed_at: None,
+        delivery: Delivery::Waiting {
+            until: UnixMillis(9),
+        },
     }));
     for name in [
         "productid",
@@ -116,7 +173,9 @@ fn a_broken_attribute_is_named() {
     let vended = State::Vended {
         request: request().id,
         issued: issued(),
-        confirmed_at: None,
+        delivery: Delivery::Waiting {
+            until: UnixMillis(9),
+        },
     };
     let whole = to_item(&record(vended));
     for (name, value) in [
@@ -137,6 +196,7 @@ fn a_broken_attribute_is_named() {
         "requestId",
         "certID",
         "bundle",
+        "bundleUntil",
         "generation",
     ] {
         let mut item = whole.clone();

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::MessageAttributeValue;
+use aws_sdk_sqs::types::QueueAttributeName;
 use cvm_shared::failure::Failure;
 use cvm_shared::message::Order;
 use cvm_shared::ports::Delivery;
+use cvm_shared::ports::Depth;
 use cvm_shared::ports::Queue;
 
 use crate::classify::failure;
@@ -41,6 +43,21 @@ impl Queue for SqsQueue {
         let call = self.client.send_message().queue_url(&self.url);
         let sent = call.message_body(order.encode()).send().await;
         sent.map(|_| ()).map_err(|error| failure(SERVICE, &error))
+    }
+}
+
+impl Depth for SqsQueue {
+    async fn depth(&self) -> Result<u64, Failure> {
+        let counts = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        ];
+        let call = self.client.get_queue_attributes().queue_url(&self.url);
+        let answer = call.set_attribute_names(Some(counts.to_vec())).send().await;
+        let answer = answer.map_err(|error| failure(SERVICE, &error))?;
+        let told = answer.attributes().into_iter().flat_map(|map| map.values());
+        Ok(told.filter_map(|count| count.parse::<u64>().ok()).sum())
     }
 }
 

@@ -12,7 +12,7 @@ use cvm_shared::ports::Swap;
 use cvm_shared::record::Record;
 
 use crate::classify::failure;
-use crate::item::Item;
+use crate::columns::Item;
 use crate::item::KEY;
 use crate::item::from_item;
 use crate::item::to_item;

@@ -1,6 +1,9 @@
 //! Every event in every state: the whole table of [`next`], written down.
 
+use std::time::Duration;
+
 use super::*;
+use crate::csr::Csr;
 use crate::ids::BundleKey;
 use crate::ids::CertificateId;
 use crate::ids::Owner;
@@ -11,6 +14,7 @@ use crate::lease::Epoch;
 use crate::record::Attributes;
 use crate::record::Binding;
 use crate::record::BundleRef;
+use crate::reprovision::Ending;
 use crate::request::Generation;
 use crate::request::KeySource;
 use crate::secret::DeviceToken;
@@ -18,6 +22,7 @@ use crate::verifier::Verifier;
 
 const NOW: UnixMillis = UnixMillis(1_000);
 
+/// The request of a device in keys mode, in one generation or another.
 fn request(generation: u32) -> Request {
     let serial = SerialNumber::parse("SN-1").unwrap();
     Request::new(&serial, Generation(generation), KeySource::Service)
@@ -71,15 +76,46 @@ fn failed(failure: FailureCode, issued: Option<Issued>) -> State {
         issued,
         failure,
         failed_at: NOW,
+        retry_at: None,
     }
 }
 
-fn vended(confirmed_at: Option<UnixMillis>) -> State {
+fn vended(delivery: Delivery) -> State {
     State::Vended {
         request: ours().id,
         issued: issued("a"),
-        confirmed_at,
+        delivery,
     }
+}
+
+const WAITING: Delivery = Delivery::Waiting {
+    until: UnixMillis(900),
+};
+const CONFIRMED: Delivery = Delivery::Confirmed { at: NOW };
+const EXPIRED: Delivery = Delivery::Expired { at: NOW };
+
+const BUDGET: u32 = 2;
+
+fn terms(default: Reprovision) -> ReprovisionTerms {
+    ReprovisionTerms {
+        default,
+        grace: Duration::from_mins(1),
+    }
+}
+
+fn apply_for(key: KeySource, policy: Reprovision) -> Event {
+    Event::Apply {
+        key,
+        now: NOW,
+        terms: terms(policy),
+    }
+}
+
+fn another_key() -> KeySource {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::default();
+    let pem = params.serialize_request(&key).unwrap().pem().unwrap();
+    KeySource::Device(Csr::parse(&pem).unwrap())
 }
 
 fn requested(issued: Option<Issued>) -> State {
@@ -106,8 +142,9 @@ fn states() -> Vec<(&'static str, State)> {
         ("issuing", issuing(2_000, None)),
         ("issuing, expired", issuing(500, None)),
         ("issuing, committed", issuing(2_000, Some(issued("a")))),
-        ("vended", vended(None)),
-        ("confirmed", vended(Some(NOW))),
+        ("vended", vended(WAITING)),
+        ("confirmed", vended(CONFIRMED)),
+        ("expired", vended(EXPIRED)),
         (
             "failed, retryable",
             failed(FailureCode::PolicyMissing, None),
@@ -132,7 +169,7 @@ fn table(event: &Event) -> Vec<(&'static str, String)> {
         .collect()
 }
 
-fn assert_table(event: &Event, expected: [&str; 11]) {
+fn assert_table(event: &Event, expected: [&str; 12]) {
     let told = table(event);
     for ((name, told), expected) in told.iter().zip(expected) {
         assert_eq!(told, expected, "{event:?} in {name}");
@@ -144,12 +181,8 @@ const FOR_GOOD: &str = "FailedForGood { failure: CsrRefused }";
 
 #[test]
 fn apply_in_every_state() {
-    let event = Event::Apply {
-        request: ours(),
-        now: NOW,
-    };
-    assert_table(
-        &event,
+    let redeliver = apply_for(KeySource::Service, Reprovision::Redeliver);
+    let with = |confirmed: &'static str, expired: &'static str| {
         [
             "Disabled",
             "Requested",
@@ -158,22 +191,24 @@ fn apply_in_every_state() {
             "Already",
             "Already",
             "Already",
-            "Confirmed",
+            confirmed,
+            expired,
             "Requested",
             FOR_GOOD,
             "Requested",
-        ],
-    );
+        ]
+    };
+    assert_table(&redeliver, with("Confirmed", "Requested"));
+    let never = apply_for(KeySource::Service, Reprovision::Never);
+    assert_table(&never, with("Confirmed", "Expired"));
+    // In keys mode every request is for a new key.
+    let replace = apply_for(KeySource::Service, Reprovision::Replace);
+    assert_table(&replace, with("Requested", "Requested"));
 }
 
 #[test]
 fn apply_for_another_key_in_every_state() {
-    let event = Event::Apply {
-        request: request(9),
-        now: NOW,
-    };
-    assert_table(
-        &event,
+    let with = |vended: &'static str, confirmed: &'static str| {
         [
             "Disabled",
             "Requested",
@@ -181,13 +216,20 @@ fn apply_for_another_key_in_every_state() {
             "OtherRequest",
             "OtherRequest",
             "OtherRequest",
-            "OtherRequest",
-            "Confirmed",
+            vended,
+            confirmed,
+            vended,
             "Requested",
             "Requested",
             "OtherRequest",
-        ],
-    );
+        ]
+    };
+    for policy in [Reprovision::Never, Reprovision::Redeliver] {
+        let event = apply_for(another_key(), policy);
+        assert_table(&event, with("OtherRequest", "Confirmed"));
+    }
+    let replace = apply_for(another_key(), Reprovision::Replace);
+    assert_table(&replace, with("Requested", "Requested"));
 }
 
 fn claim_of(request: Request, generation: u32) -> Event {
@@ -196,6 +238,7 @@ fn claim_of(request: Request, generation: u32) -> Event {
         generation: Generation(generation),
         lease: lease(8, 2, 3_000),
         now: NOW,
+        budget: BUDGET,
     }
 }
 
@@ -205,7 +248,7 @@ fn claim_in_every_state() {
         &claim_of(ours(), 1),
         [
             "Disabled", "Issuing", "Issuing", HELD, "Issuing", HELD, "Already", "Already",
-            "Issuing", FOR_GOOD, "Issuing",
+            "Already", "Issuing", FOR_GOOD, "Issuing",
         ],
     );
 }
@@ -226,13 +269,15 @@ fn claim_for_another_request_in_every_state() {
             "OtherRequest",
             "OtherRequest",
             "OtherRequest",
+            "OtherRequest",
         ],
     );
 }
 
 #[test]
-fn claim_of_another_generation_is_stale_everywhere() {
-    assert_table(&claim_of(ours(), 2), ["StaleGeneration"; 11]);
+fn claims_of_other_generations_are_stale_or_early_everywhere() {
+    assert_table(&claim_of(ours(), 0), ["StaleGeneration"; 12]);
+    assert_table(&claim_of(ours(), 2), ["NotMarkedYet"; 12]);
 }
 
 /// The answer of a fenced event: refused everywhere but in the holder's own Issuing states.
@@ -240,8 +285,8 @@ fn fenced(
     live: &'static str,
     expired: &'static str,
     committed: &'static str,
-) -> [&'static str; 11] {
-    let mut row = ["LeaseLost"; 11];
+) -> [&'static str; 12] {
+    let mut row = ["LeaseLost"; 12];
     (row[3], row[4], row[5]) = (live, expired, committed);
     row
 }
@@ -257,14 +302,18 @@ fn the_holders_events_in_every_state() {
     assert_table(&commit("b"), fenced("Issuing", "Issuing", "LeaseLost"));
     let retire = Event::Retire {
         fence: fence.clone(),
+        now: NOW,
+        budget: BUDGET,
     };
     assert_table(&retire, fenced("Already", "Already", "Issuing"));
     let finish = Event::Finish {
         fence: fence.clone(),
+        bundle_until: NOW,
     };
     assert_table(&finish, fenced("NotIssued", "NotIssued", "Vended"));
     let release = Event::Release {
         fence: fence.clone(),
+        unused: false,
     };
     assert_table(&release, fenced("Requested", "Requested", "Requested"));
     let failure = FailureCode::PolicyMissing;
@@ -272,6 +321,7 @@ fn the_holders_events_in_every_state() {
         fence,
         failure,
         now: NOW,
+        unused: false,
     };
     assert_table(&fail, fenced("Failed", "Failed", "Failed"));
 }
@@ -287,20 +337,25 @@ fn an_old_epoch_or_another_owner_writes_nothing() {
             },
             Event::Retire {
                 fence: fence.clone(),
+                now: NOW,
+                budget: BUDGET,
             },
             Event::Finish {
                 fence: fence.clone(),
+                bundle_until: NOW,
             },
             Event::Release {
                 fence: fence.clone(),
+                unused: false,
             },
             Event::Fail {
                 fence,
                 failure: FailureCode::Denied,
                 now: NOW,
+                unused: false,
             },
         ] {
-            assert_table(&event, ["LeaseLost"; 11]);
+            assert_table(&event, ["LeaseLost"; 12]);
         }
     }
 }
@@ -322,6 +377,7 @@ fn confirm_in_every_state() {
             "NotIssued",
             "Vended",
             "Already",
+            "Vended",
             "NotIssued",
             "NotIssued",
             "NotIssued",
@@ -331,7 +387,7 @@ fn confirm_in_every_state() {
         request: request(9).id,
         now: NOW,
     };
-    let mut row = ["OtherRequest"; 11];
+    let mut row = ["OtherRequest"; 12];
     (row[0], row[1]) = ("Disabled", "NothingAsked");
     assert_table(&event, row);
 }
@@ -341,13 +397,11 @@ fn every_write_raises_the_revision_and_only_a_claim_the_epoch() {
     for (name, state) in states() {
         let before = record(state);
         for event in [
-            Event::Apply {
-                request: ours(),
-                now: NOW,
-            },
+            apply_for(KeySource::Service, Reprovision::Redeliver),
             claim_of(ours(), 1),
             Event::Finish {
                 fence: lease(7, 1, 0).fence(),
+                bundle_until: NOW,
             },
         ] {
             let Ok(after) = next(&before, &event) else {
@@ -378,6 +432,7 @@ fn a_claim_with_a_wrong_epoch_is_refused() {
             generation,
             lease,
             now,
+            budget: BUDGET,
         };
         assert_eq!(
             next(&record(requested(None)), &event),
@@ -397,14 +452,186 @@ fn a_committed_certificate_survives_expiry_release_failure_and_renewed_asking() 
         let after = next(&record(state), &claim_of(ours(), 1)).unwrap();
         assert_eq!(after.state.issued(), committed.as_ref());
     }
-    let asked = Event::Apply {
-        request: ours(),
-        now: NOW,
-    };
+    let asked = apply_for(KeySource::Service, Reprovision::Redeliver);
     let after = next(
         &record(failed(FailureCode::PolicyMissing, committed.clone())),
         &asked,
     )
     .unwrap();
     assert_eq!(after.state.issued(), committed.as_ref());
+}
+
+#[test]
+fn a_replacement_is_a_new_generation_beside_the_old_certificate() {
+    let confirmed = record(vended(CONFIRMED));
+    let event = apply_for(another_key(), Reprovision::Replace);
+    let after = next(&confirmed, &event).unwrap();
+    assert_eq!(after.generation, Generation(2));
+    assert_eq!(after.state.issued(), None, "it needs one of its own");
+    let old = &after.superseded[0];
+    assert_eq!((&old.issued, old.generation), (&issued("a"), Generation(1)));
+    assert_eq!(
+        old.ending,
+        Ending::Grace {
+            until: UnixMillis(61_000)
+        }
+    );
+    // The same again is the same request; a third key has to wait for the grace.
+    assert_eq!(next(&after, &event), Err(Refusal::Already));
+    let mut served = after;
+    served.state = vended(CONFIRMED);
+    let third = apply_for(another_key(), Reprovision::Replace);
+    let until = UnixMillis(61_000);
+    assert_eq!(
+        next(&served, &third),
+        Err(Refusal::ReplacementPending { until })
+    );
+}
+
+#[test]
+fn the_devices_own_policy_counts_before_the_stacks() {
+    let mut confirmed = record(vended(CONFIRMED));
+    confirmed.reprovision = Some(Reprovision::Never);
+    let event = apply_for(another_key(), Reprovision::Replace);
+    assert_eq!(next(&confirmed, &event), Err(Refusal::Confirmed));
+}
+
+#[test]
+fn a_spent_budget_fails_visibly_until_the_next_day() {
+    let mut row = record(requested(None));
+    for _ in 0..BUDGET {
+        let mut claim = claim_of(ours(), 1);
+        if let Event::Claim { lease, .. } = &mut claim {
+            lease.epoch = row.epoch.next();
+        }
+        row = next(&row, &claim).unwrap();
+        let fence = lease(row.epoch.0, 2, 0).fence();
+        let release = Event::Release {
+            fence,
+            unused: false,
+        };
+        row = next(&row, &release).unwrap();
+    }
+    let mut claim = claim_of(ours(), 1);
+    if let Event::Claim { lease, .. } = &mut claim {
+        lease.epoch = row.epoch.next();
+    }
+    let spent = next(&row, &claim).unwrap();
+    let tomorrow = UnixMillis(24 * 60 * 60 * 1000);
+    let State::Failed {
+        failure, retry_at, ..
+    } = spent.state
+    else {
+        panic!("{:?}", spent.state)
+    };
+    assert_eq!(failure, FailureCode::BudgetSpent);
+    assert_eq!(retry_at, Some(tomorrow));
+    let too_soon = Err(Refusal::TooSoon { until: tomorrow });
+    assert_eq!(next(&spent, &claim), too_soon);
+    let asked = apply_for(KeySource::Service, Reprovision::Redeliver);
+    assert_eq!(next(&spent, &asked), too_soon);
+}
+
+#[test]
+fn a_claim_that_never_tried_a_create_costs_nothing() {
+    let claimed = next(&record(requested(None)), &claim_of(ours(), 1)).unwrap();
+    assert_eq!(claimed.creates.count, 1);
+    for (unused, count) in [(true, 0), (false, 1)] {
+        let fence = lease(8, 2, 0).fence();
+        let after = next(&claimed, &Event::Release { fence, unused }).unwrap();
+        assert_eq!(after.creates.count, count);
+    }
+}
+
+#[test]
+fn the_janitors_events_in_every_state() {
+    let not_due = |place: usize, answer: &'static str| {
+        let mut row = ["NotDue"; 12];
+        row[place] = answer;
+        row
+    };
+    let mut expire = not_due(6, "Vended");
+    expire[8] = "Already";
+    assert_table(&Event::Expire { now: NOW }, expire);
+    for (event, after) in [
+        (Event::Resend { now: NOW }, ["Requested", "Issuing"]),
+        (Event::Abandon { now: NOW }, ["Failed", "Failed"]),
+    ] {
+        let mut row = not_due(2, after[0]);
+        (row[3], row[4], row[5]) = (HELD, after[1], HELD);
+        assert_table(&event, row);
+    }
+    for event in [
+        Event::Deactivate {
+            certificate: issued("a").certificate_id,
+            now: NOW,
+        },
+        Event::Forget {
+            certificate: issued("a").certificate_id,
+        },
+    ] {
+        assert_table(&event, ["Already"; 12]);
+    }
+}
+
+#[test]
+fn the_operators_events_in_every_state() {
+    let mut reset = ["Registered"; 12];
+    reset[1] = "Already";
+    assert_table(&Event::Reset, reset);
+    let mut revoke = ["Disabled"; 12];
+    revoke[0] = "Already";
+    assert_table(&Event::Revoke, revoke);
+    for (name, state) in states() {
+        let before = record(state);
+        for event in [Event::Reset, Event::Revoke] {
+            let Ok(after) = next(&before, &event) else {
+                continue;
+            };
+            assert_eq!(after.generation, Generation(2), "{name}");
+            let olds: Vec<&Issued> = after.superseded.iter().map(|old| &old.issued).collect();
+            let expected: Vec<&Issued> = before.state.issued().into_iter().collect();
+            assert_eq!(olds, expected, "{name}: nothing is forgotten");
+            assert!(
+                after
+                    .superseded
+                    .iter()
+                    .all(|old| old.ending == Ending::AtOnce)
+            );
+        }
+    }
+}
+
+#[test]
+fn a_retired_certificate_is_named_until_it_is_gone() {
+    let committed = record(issuing(2_000, Some(issued("a"))));
+    let retire = Event::Retire {
+        fence: lease(7, 1, 0).fence(),
+        now: NOW,
+        budget: BUDGET,
+    };
+    let after = next(&committed, &retire).unwrap();
+    assert_eq!(after.state.issued(), None);
+    assert_eq!(after.superseded[0].issued, issued("a"));
+    assert_eq!(after.superseded[0].ending, Ending::AtOnce);
+    assert_eq!(after.creates.count, 1, "another create will follow");
+}
+
+#[test]
+fn a_superseded_certificate_is_deactivated_then_forgotten() {
+    let replaced = next(
+        &record(vended(CONFIRMED)),
+        &apply_for(another_key(), Reprovision::Replace),
+    )
+    .unwrap();
+    let certificate = issued("a").certificate_id;
+    let deactivate = Event::Deactivate {
+        certificate: certificate.clone(),
+        now: NOW,
+    };
+    let inactive = next(&replaced, &deactivate).unwrap();
+    assert_eq!(inactive.superseded[0].inactive_at, Some(NOW));
+    assert_eq!(next(&inactive, &deactivate), Err(Refusal::Already));
+    let forgotten = next(&inactive, &Event::Forget { certificate }).unwrap();
+    assert_eq!(forgotten.superseded, []);
 }

@@ -1,0 +1,176 @@
+//! The part of [`crate::transition`] that comes after, or goes wrong: bundles that expire, orders
+//! that are lost, devices that are provisioned anew, certificates that have to go.
+
+use crate::event::Refusal;
+use crate::failure::FailureCode;
+use crate::ids::CertificateId;
+use crate::record::Issued;
+use crate::record::Record;
+use crate::record::Resent;
+use crate::reprovision::Creates;
+use crate::reprovision::Ending;
+use crate::reprovision::ReprovisionTerms;
+use crate::reprovision::Superseded;
+use crate::request::KeySource;
+use crate::request::Request;
+use crate::state::Delivery;
+use crate::state::State;
+use crate::time::UnixMillis;
+use crate::transition::opened;
+use crate::transition::with;
+
+/// Another key, in a new generation; the old certificate stays until the new one is confirmed or
+/// its grace ends. Never a third one beside the two.
+pub(crate) fn replace(
+    record: &Record,
+    key: KeySource,
+    issued: &Issued,
+    now: UnixMillis,
+    terms: &ReprovisionTerms,
+) -> Result<Record, Refusal> {
+    let until = now.plus(terms.grace);
+    if let Some(old) = record.superseded.first() {
+        let until = match old.ending {
+            Ending::AtOnce => now,
+            Ending::Grace { until } => until,
+        };
+        return Err(Refusal::ReplacementPending { until });
+    }
+    let generation = record.generation.next();
+    let request = Request::new(&record.serial, generation, key);
+    let mut after = opened(record, request, None, now);
+    after.generation = generation;
+    after.superseded.push(Superseded {
+        issued: issued.clone(),
+        generation: record.generation,
+        ending: Ending::Grace { until },
+        inactive_at: None,
+    });
+    Ok(after)
+}
+
+pub(crate) fn expire(record: &Record, now: UnixMillis) -> Result<Record, Refusal> {
+    match &record.state {
+        State::Vended {
+            request,
+            issued,
+            delivery: Delivery::Waiting { until },
+        } if *until <= now => Ok(with(
+            record,
+            State::Vended {
+                request: request.clone(),
+                issued: issued.clone(),
+                delivery: Delivery::Expired { at: now },
+            },
+        )),
+        State::Vended {
+            delivery: Delivery::Expired { .. },
+            ..
+        } => Err(Refusal::Already),
+        State::Vended { .. }
+        | State::Disabled
+        | State::Registered
+        | State::Requested { .. }
+        | State::Issuing { .. }
+        | State::Failed { .. } => Err(Refusal::NotDue),
+    }
+}
+
+/// A row that waits for a worker and that no worker holds.
+fn unattended(record: &Record, now: UnixMillis) -> Result<&Request, Refusal> {
+    match &record.state {
+        State::Issuing { lease, .. } if lease.is_live(now) => {
+            Err(Refusal::LeaseHeld { until: lease.until })
+        }
+        State::Requested { request, .. } | State::Issuing { request, .. } => Ok(request),
+        State::Disabled | State::Registered | State::Vended { .. } | State::Failed { .. } => {
+            Err(Refusal::NotDue)
+        }
+    }
+}
+
+pub(crate) fn resend(record: &Record, now: UnixMillis) -> Result<Record, Refusal> {
+    unattended(record, now)?;
+    let mut after = record.clone();
+    after.resent = Resent {
+        count: record.resent.count + 1,
+        at: now,
+    };
+    Ok(after)
+}
+
+pub(crate) fn abandon(record: &Record, now: UnixMillis) -> Result<Record, Refusal> {
+    let request = unattended(record, now)?;
+    let failed = State::Failed {
+        request: request.id.clone(),
+        issued: record.state.issued().cloned(),
+        failure: FailureCode::Abandoned,
+        failed_at: now,
+        retry_at: None,
+    };
+    Ok(with(record, failed))
+}
+
+pub(crate) fn deactivate(
+    record: &Record,
+    certificate: &CertificateId,
+    now: UnixMillis,
+) -> Result<Record, Refusal> {
+    let mut after = record.clone();
+    let old = after
+        .superseded
+        .iter_mut()
+        .find(|old| old.issued.certificate_id == *certificate);
+    match old {
+        Some(old) if old.inactive_at.is_none() => old.inactive_at = Some(now),
+        Some(_) | None => return Err(Refusal::Already),
+    }
+    Ok(after)
+}
+
+pub(crate) fn forget(record: &Record, certificate: &CertificateId) -> Result<Record, Refusal> {
+    let mut after = record.clone();
+    after
+        .superseded
+        .retain(|old| old.issued.certificate_id != *certificate);
+    if after.superseded.len() == record.superseded.len() {
+        return Err(Refusal::Already);
+    }
+    Ok(after)
+}
+
+pub(crate) fn reset(record: &Record) -> Result<Record, Refusal> {
+    if record.state == State::Registered {
+        return Err(Refusal::Already);
+    }
+    Ok(begun_anew(record, State::Registered))
+}
+
+pub(crate) fn revoke(record: &Record) -> Result<Record, Refusal> {
+    if record.state == State::Disabled {
+        return Err(Refusal::Already);
+    }
+    Ok(begun_anew(record, State::Disabled))
+}
+
+/// A new generation, so that orders of the old one are moot. Every certificate of the old ones has
+/// to go before the device is issued another.
+fn begun_anew(record: &Record, state: State) -> Record {
+    let mut after = with(record, state);
+    if let Some(issued) = record.state.issued() {
+        after.superseded.push(Superseded {
+            issued: issued.clone(),
+            generation: record.generation,
+            ending: Ending::AtOnce,
+            inactive_at: None,
+        });
+    }
+    for old in &mut after.superseded {
+        old.ending = Ending::AtOnce;
+    }
+    after.generation = record.generation.next();
+    after.requested_at = None;
+    after.creates = Creates::default();
+    after.resent = Resent::default();
+    after
+}

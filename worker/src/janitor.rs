@@ -1,0 +1,95 @@
+//! The janitor's shell: a Lambda function on a schedule.
+
+use cvm_aws::backlog::DynamoBacklog;
+use cvm_aws::clients::CallLimits;
+use cvm_aws::clients::sdk_config;
+use cvm_aws::config::Env;
+use cvm_aws::queue::SqsQueue;
+use cvm_aws::registry::DynamoRegistry;
+use cvm_aws::system::SystemClock;
+use cvm_aws::telemetry;
+use cvm_aws::vault::S3Vault;
+use cvm_shared::time::UnixMillis;
+use cvm_worker::config::JanitorConfig;
+use cvm_worker::iot::AwsIssuer;
+use cvm_worker::iot::client;
+use cvm_worker::pacer::Pacer;
+use cvm_worker::rates::Rates;
+use cvm_worker::sweep::Janitor;
+use cvm_worker::sweep::Summary;
+use cvm_worker::table::Table;
+use lambda_runtime::LambdaEvent;
+use lambda_runtime::service_fn;
+use metrics_cloudwatch_embedded::Builder;
+use metrics_cloudwatch_embedded::Collector;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the shell reads the environment, once"
+    )]
+    let vars: Vec<(String, String)> = std::env::vars().collect();
+    telemetry::init(vars.clone());
+    let config = JanitorConfig::from_env(Env::new(vars))?;
+    let metrics = Builder::new()
+        .cloudwatch_namespace(config.namespace)
+        .init()?;
+    let sdk = sdk_config(CallLimits::WORKER).await;
+    let rates = Rates::from(config.rate, &sdk).await;
+    // A tenth of the quota: the workers have the rest.
+    let pacer = Pacer::new(&rates.shared_by(10));
+    let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
+    let sqs = aws_sdk_sqs::Client::new(&sdk);
+    let janitor = Janitor {
+        registry: Table {
+            rows: DynamoRegistry::new(dynamodb.clone(), config.table.clone()),
+            backlog: DynamoBacklog::new(dynamodb, config.table),
+        },
+        queue: SqsQueue::new(sqs, config.queue_url),
+        issuer: AwsIssuer::new(client(&sdk), pacer, SystemClock),
+        vault: S3Vault::new(aws_sdk_s3::Client::new(&sdk), config.bucket, None),
+        clock: SystemClock,
+        terms: config.terms,
+    };
+    let janitor = &janitor;
+    lambda_runtime::run(service_fn(
+        move |event: LambdaEvent<serde_json::Value>| async move {
+            let summary = janitor.sweep(UnixMillis(event.context.deadline)).await;
+            tell(&summary, metrics)?;
+            Ok::<_, lambda_runtime::Error>(summary)
+        },
+    ))
+    .await
+}
+
+/// One line for people, one for CloudWatch's metrics.
+fn tell(summary: &Summary, metrics: &'static Collector) -> std::io::Result<()> {
+    tracing::info!(
+        rows = summary.rows,
+        resent = summary.resent,
+        abandoned = summary.abandoned,
+        expired = summary.expired,
+        deactivated = summary.deactivated,
+        removed = summary.removed,
+        suspects = summary.suspects,
+        orphans = summary.orphans,
+        unattributed = summary.unattributed,
+        failed = summary.failed,
+        complete = summary.complete,
+        "sweep"
+    );
+    for (name, count) in [
+        ("SweepOrphans", summary.orphans),
+        ("SweepUnattributed", summary.unattributed),
+        ("SweepResent", summary.resent),
+        ("SweepAbandoned", summary.abandoned),
+        ("SweepExpired", summary.expired),
+        ("SweepFailed", summary.failed),
+        ("SweepComplete", u64::from(summary.complete)),
+    ] {
+        #[expect(clippy::cast_precision_loss, reason = "counts of one sweep")]
+        metrics::gauge!(name).set(count as f64);
+    }
+    metrics.flush(std::io::stdout())
+}
