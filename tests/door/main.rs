@@ -2,28 +2,27 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
-#[path = "../site/mod.rs"]
-#[allow(dead_code, reason = "each suite uses its part of the site")]
-mod site;
-
 use std::time::Duration;
 
 use cvm_ingest::http::Answer;
 use cvm_shared::api::Problem;
 use cvm_shared::api::Status;
 use cvm_shared::failure::FailureCode;
+use cvm_shared::reprovision::Reprovision;
+use cvm_shared::state::Delivery;
 use cvm_shared::state::State;
+use cvm_shared::time::UnixMillis;
 use cvm_testkit::faults::Fault;
 use cvm_testkit::faults::Faults;
 use cvm_testkit::sample;
+use cvm_testkit::site::Site;
+use cvm_testkit::site::asked;
+use cvm_testkit::site::confirmation;
+use cvm_testkit::site::poll;
+use cvm_testkit::site::submission;
+use cvm_testkit::site::view;
 use http::Method;
 use http::StatusCode;
-use site::Site;
-use site::asked;
-use site::confirmation;
-use site::poll;
-use site::submission;
-use site::view;
 
 fn quiet() -> Site {
     Site::new(Faults::default())
@@ -202,13 +201,15 @@ async fn a_failure_for_good_is_shown_and_another_key_may_be_asked_for() {
         request: id.clone(),
         issued: None,
         failure: FailureCode::CsrRefused,
-        failed_at: cvm_shared::time::UnixMillis(5_000),
+        failed_at: UnixMillis(5_000),
+        retry_at: Some(UnixMillis(6_000)),
     };
     site.world.registry.put(row);
     let expected = Status::Failed {
         code: "csr_refused".to_owned(),
         retryable: false,
         failed_at: 5,
+        retry_at: Some(6),
     };
     assert_eq!(view(&ask(&site, poll(id.as_str())).await).status, expected);
     let again = ask(&site, submission("SN-1", sample::TOKEN, Some(&csr))).await;
@@ -257,5 +258,113 @@ async fn a_poll_is_one_read_and_no_write() {
         site.faults.calls()[before..],
         ["registry.load"],
         "a duplicate writes nothing"
+    );
+}
+
+/// A row in some state, and what a submission of its own request is answered.
+async fn asked_again(policy: Reprovision, delivery: Delivery, csr: &str) -> Answer {
+    let site = quiet();
+    let own = sample::csr_pem();
+    ask(&site, submission("SN-1", sample::TOKEN, Some(&own))).await;
+    site.settle(5).await;
+    let mut row = site.world.registry.row(&sample::serial("SN-1")).unwrap();
+    row.reprovision = Some(policy);
+    if let State::Vended { delivery: held, .. } = &mut row.state {
+        *held = delivery;
+    }
+    site.world.registry.put(row);
+    let csr = if csr.is_empty() { &own } else { csr };
+    ask(&site, submission("SN-1", sample::TOKEN, Some(csr))).await
+}
+
+#[tokio::test]
+async fn what_a_served_device_may_have_by_asking_again_says_the_policy() {
+    let at = UnixMillis(1);
+    let (never, redeliver, replace) = (
+        Reprovision::Never,
+        Reprovision::Redeliver,
+        Reprovision::Replace,
+    );
+    let (confirmed, expired) = (Delivery::Confirmed { at }, Delivery::Expired { at });
+    let other = sample::csr_pem();
+    for (policy, delivery, csr, expected) in [
+        (never, expired, "", told(410, "bundle_expired")),
+        (never, confirmed, &other, told(409, "already_confirmed")),
+        (redeliver, confirmed, "", told(409, "already_confirmed")),
+        (redeliver, expired, &other, told(409, "other_request")),
+        (replace, confirmed, "", told(409, "already_confirmed")),
+    ] {
+        let answer = asked_again(policy, delivery, csr).await;
+        assert_eq!(code(&answer), expected, "{policy:?} {delivery:?}");
+    }
+    for (policy, delivery, csr) in [
+        (redeliver, expired, ""),
+        (replace, expired, &*other),
+        (replace, confirmed, &other),
+    ] {
+        let answer = asked_again(policy, delivery, csr).await;
+        assert_eq!(
+            answer.status,
+            StatusCode::ACCEPTED,
+            "{policy:?} {delivery:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_third_certificate_has_to_wait_for_the_grace() {
+    let site = quiet();
+    let mut device = sample::device("SN-1");
+    device.reprovision = Some(Reprovision::Replace);
+    site.world.registry.put(device);
+    for _ in 0..2 {
+        let answer = ask(
+            &site,
+            submission("SN-1", sample::TOKEN, Some(&sample::csr_pem())),
+        )
+        .await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED);
+        site.settle(5).await;
+        let id = view(&answer).request_id.to_string();
+        ask(&site, confirmation(&id)).await;
+    }
+    let third = ask(
+        &site,
+        submission("SN-1", sample::TOKEN, Some(&sample::csr_pem())),
+    )
+    .await;
+    assert_eq!(code(&third), told(409, "replacement_pending"));
+    assert!(third.headers.contains_key("retry-after"));
+    site.sweep().await;
+    site.world.clock.advance(Duration::from_hours(2));
+    site.sweep().await;
+    let third = ask(
+        &site,
+        submission("SN-1", sample::TOKEN, Some(&sample::csr_pem())),
+    )
+    .await;
+    assert_eq!(third.status, StatusCode::ACCEPTED, "the first one is gone");
+}
+
+#[tokio::test]
+async fn an_expired_bundle_is_told_on_the_poll() {
+    let site = quiet();
+    let answer = ask(
+        &site,
+        submission("SN-1", sample::TOKEN, Some(&sample::csr_pem())),
+    )
+    .await;
+    let id = view(&answer).request_id.to_string();
+    site.settle(5).await;
+    site.world.clock.advance(Duration::from_hours(8 * 24));
+    assert_eq!(site.sweep().await.unwrap().expired, 1);
+    assert_eq!(
+        code(&ask(&site, poll(&id)).await),
+        told(410, "bundle_expired")
+    );
+    // The device had fetched it just before: its certificate is in use.
+    assert_eq!(
+        ask(&site, confirmation(&id)).await.status,
+        StatusCode::NO_CONTENT
     );
 }

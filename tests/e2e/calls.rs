@@ -1,6 +1,5 @@
 //! The AWS calls that one certificate costs, recorded under the real SDK, against the emulator.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -22,9 +21,11 @@ use cvm_shared::ports::Clock as _;
 use cvm_shared::request::KeySource;
 use cvm_shared::request::Request;
 use cvm_testkit::sample;
+use cvm_testkit::site::WORK_TERMS;
 use cvm_worker::batch::work_off;
 use cvm_worker::iot::AwsIssuer;
 use cvm_worker::pacer::Pacer;
+use cvm_worker::rates::Rates;
 use cvm_worker::run::Worker;
 
 use crate::lab::Lab;
@@ -150,7 +151,7 @@ fn worker(
     let outputs = &lab.site.outputs;
     let dynamodb = aws_sdk_dynamodb::config::Builder::from(&sdk).interceptor(recorder.clone());
     let s3 = aws_sdk_s3::config::Builder::from(&sdk).interceptor(recorder.clone());
-    let pacer = Pacer::per_second(NonZeroU32::new(100).unwrap());
+    let pacer = Pacer::new(&Rates::uniform(100.0));
     Worker {
         registry: DynamoRegistry::new(
             aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
@@ -168,6 +169,6 @@ fn worker(
         ),
         clock: SystemClock,
         random: SystemRandom,
-        lease: Duration::from_secs(45),
+        terms: WORK_TERMS,
     }
 }

@@ -1,17 +1,19 @@
 //! The port contracts against the emulator: the same functions that the fakes face.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cvm_aws::backlog::DynamoBacklog;
 use cvm_aws::system::SystemClock;
 use cvm_aws::vault::S3Vault;
 use cvm_shared::ids::BundleKey;
 use cvm_shared::ports::Vault as _;
 use cvm_testkit::contract;
+use cvm_testkit::contract_janitor;
 use cvm_testkit::sample;
 use cvm_worker::iot::AwsIssuer;
 use cvm_worker::pacer::Pacer;
+use cvm_worker::rates::Rates;
 use reqwest::StatusCode;
 use zeroize::Zeroizing;
 
@@ -28,7 +30,12 @@ pub(crate) async fn the_vault_in_s3(lab: Arc<Lab>) {
         outputs.bucket.clone(),
         Some(outputs.key_arn.clone()),
     );
-    contract::vault(&vault).await;
+    let read = async |key: &BundleKey| {
+        let link = vault.presign(key, Duration::from_mins(1)).await.unwrap();
+        let answer = lab.http.get(link).send().await.unwrap();
+        answer.bytes().await.unwrap().to_vec()
+    };
+    contract::vault(&vault, read).await;
     a_link_fetches_until_it_expires(&lab, &vault).await;
 }
 
@@ -56,9 +63,15 @@ async fn a_link_fetches_until_it_expires(lab: &Lab, vault: &S3Vault) {
 
 pub(crate) async fn the_issuer_in_aws_iot(lab: Arc<Lab>) {
     let sdk = lab.site.emulator.sdk();
-    let pacer = Pacer::per_second(NonZeroU32::new(100).unwrap());
+    let pacer = Pacer::new(&Rates::uniform(100.0));
     let issuer = AwsIssuer::new(cvm_worker::iot::client(&sdk), pacer, SystemClock);
     let mut binding = lab.device("contract-thing").binding;
     binding.thing = sample::device("contract-thing").binding.thing;
     contract::issuer(&issuer, &binding).await;
+    contract_janitor::inventory(&issuer, &binding).await;
+}
+
+pub(crate) async fn the_waiting_rows_in_dynamodb(lab: Arc<Lab>) {
+    let backlog = DynamoBacklog::new(lab.dynamodb.clone(), lab.site.outputs.table.clone());
+    contract_janitor::backlog(&backlog, async |row| lab.put(row).await).await;
 }

@@ -19,6 +19,7 @@ use cvm_shared::ids::ThingGroupName;
 use cvm_shared::ids::ThingTypeName;
 use cvm_shared::ports::Clock as _;
 use cvm_shared::record::Attributes;
+use cvm_shared::state::Delivery;
 use cvm_shared::state::State;
 use reqwest::Method;
 use reqwest::StatusCode;
@@ -54,7 +55,7 @@ async fn to_mqtt(lab: &Lab, serial: &str, mode: KeyMode) {
     let row = lab.row(serial).await;
     let State::Vended {
         issued,
-        confirmed_at: Some(_),
+        delivery: Delivery::Confirmed { .. },
         ..
     } = &row.state
     else {

@@ -17,6 +17,7 @@ mod kill;
 mod lab;
 mod life;
 mod messages;
+mod sweep;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -53,6 +54,7 @@ fn trials(runtime: &Arc<Runtime>, lab: &Shared) -> Vec<Trial> {
         contracts::the_table_in_dynamodb,
         contracts::the_vault_in_s3,
         contracts::the_issuer_in_aws_iot,
+        contracts::the_waiting_rows_in_dynamodb,
         life::from_submission_to_mqtt_in_csr_mode,
         life::from_submission_to_mqtt_in_keys_mode,
         life::a_thing_is_made_with_type_group_and_attributes,
@@ -65,6 +67,8 @@ fn trials(runtime: &Arc<Runtime>, lab: &Shared) -> Vec<Trial> {
         messages::poison_is_parked_with_its_reason,
         messages::a_dead_letter_is_replayed_once_its_cause_is_mended,
         calls::calls_for_one_certificate,
+        sweep::an_orphan_is_swept_and_everything_else_stays,
+        sweep::the_janitors_own_function_goes_round,
     ];
     let killed = runtime.clone();
     trials.push(Trial::test(

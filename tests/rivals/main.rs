@@ -2,10 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
-#[path = "../site/mod.rs"]
-#[allow(dead_code, reason = "each suite uses its part of the site")]
-mod site;
-
 use std::time::Duration;
 
 use cvm_shared::api::Status;
@@ -17,13 +13,13 @@ use cvm_testkit::faults::Fault;
 use cvm_testkit::faults::Faults;
 use cvm_testkit::queue::DeadLetter;
 use cvm_testkit::sample;
+use cvm_testkit::site::Site;
+use cvm_testkit::site::poll;
+use cvm_testkit::site::submission;
+use cvm_testkit::site::view;
 use futures_util::future::join_all;
 use futures_util::join;
 use http::StatusCode;
-use site::Site;
-use site::poll;
-use site::submission;
-use site::view;
 
 fn row(site: &Site) -> Record {
     site.world.registry.row(&sample::serial("SN-1")).unwrap()
@@ -152,6 +148,31 @@ async fn a_stalled_worker_never_leaves_a_second_certificate() {
         let site = a_worker_stalls_before(step).await;
         assert_one_certificate(&site);
     }
+}
+
+/// The answer to its commit is lost, it stalls; a rival adopts the certificate and vends it; then the
+/// repeated commit is refused. The certificate is the row's by now and not the loser's to delete.
+#[tokio::test]
+async fn a_commit_whose_answer_was_lost_deletes_nothing_that_a_rival_went_on_from() {
+    let site = Site::new(Faults::default());
+    submit(&site, &sample::csr_pem()).await;
+    let slow = Site {
+        faults: Faults::stall_inside("registry.swap"),
+        ..site.clone()
+    };
+    let held = site.world.queue.receive(1);
+    let worker = slow.worker();
+    let stalled = slow.deliver(&worker, &held);
+    let rival = async {
+        slow.faults.stalled().await;
+        assert!(row(&site).state.issued().is_some(), "it was committed");
+        site.world.clock.advance(Duration::from_mins(5));
+        site.settle(30).await;
+        assert!(matches!(row(&site).state, State::Vended { .. }));
+        slow.faults.wake();
+    };
+    join!(stalled, rival);
+    assert_one_certificate(&site);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! What every adapter of a port must do. Fakes and real adapters face the same functions.
 
+use std::time::Duration;
+
 use cvm_shared::event::Event;
 use cvm_shared::failure::Failure;
 use cvm_shared::ids::BundleKey;
@@ -14,16 +16,23 @@ use cvm_shared::record::Binding;
 use cvm_shared::record::BundleRef;
 use cvm_shared::record::Issued;
 use cvm_shared::record::Record;
+use cvm_shared::reprovision::Reprovision;
+use cvm_shared::reprovision::ReprovisionTerms;
 use cvm_shared::request::KeySource;
 use cvm_shared::request::Request;
-use cvm_shared::state::next;
 use cvm_shared::time::UnixMillis;
+use cvm_shared::transition::next;
 use futures_util::future::join_all;
 use zeroize::Zeroizing;
 
 use crate::sample;
 
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
+
+const TERMS: ReprovisionTerms = ReprovisionTerms {
+    default: Reprovision::Redeliver,
+    grace: Duration::from_hours(1),
+};
 
 /// A registry, into which `seed` puts rows, reads and writes as [`Registry`] promises.
 pub async fn registry<R: Registry>(registry: &R, seed: impl AsyncFn(&Record)) {
@@ -74,11 +83,13 @@ fn life(row: &Record, key: &KeySource) -> Vec<Event> {
         generation: row.generation,
         lease: lease.clone(),
         now: NOW,
+        budget: 12,
     };
     vec![
         Event::Apply {
-            request: request.clone(),
+            key: key.clone(),
             now: NOW,
+            terms: TERMS,
         },
         claim(&first),
         Event::Commit {
@@ -87,6 +98,8 @@ fn life(row: &Record, key: &KeySource) -> Vec<Event> {
         },
         Event::Retire {
             fence: first.fence(),
+            now: NOW,
+            budget: 12,
         },
         Event::Commit {
             fence: first.fence(),
@@ -94,15 +107,27 @@ fn life(row: &Record, key: &KeySource) -> Vec<Event> {
         },
         Event::Release {
             fence: first.fence(),
+            unused: true,
         },
         claim(&second),
         Event::Finish {
             fence: second.fence(),
+            bundle_until: NOW,
         },
+        Event::Expire { now: NOW },
         Event::Confirm {
             request: request.id.clone(),
             now: NOW,
         },
+        Event::Revoke,
+        Event::Deactivate {
+            certificate: issued("b").certificate_id,
+            now: NOW,
+        },
+        Event::Forget {
+            certificate: issued("b").certificate_id,
+        },
+        Event::Reset,
     ]
 }
 
@@ -116,7 +141,7 @@ fn lease(row: &Record, claims: u64, owner: u8) -> Lease {
     }
 }
 
-fn issued(tag: &str) -> Issued {
+pub(crate) fn issued(tag: &str) -> Issued {
     Issued {
         certificate_id: tag.repeat(64).try_into().unwrap(),
         certificate_arn: format!("arn:aws:iot:eu-west-1:1:cert/{tag}"),
@@ -134,6 +159,7 @@ fn claimed(row: &Record, owner: u8) -> Record {
         generation: row.generation,
         lease: lease(row, 1, owner),
         now: NOW,
+        budget: 12,
     };
     next(row, &event).unwrap()
 }
@@ -176,8 +202,9 @@ async fn of_many_rivals_one_wins<R: Registry>(registry: &R, seed: impl AsyncFn(&
     }
 }
 
-/// A vault keeps the first content of a key, tells by name alone, and forgets for good.
-pub async fn vault<V: Vault>(vault: &V) {
+/// A vault keeps the first content of a key, tells by name alone, and forgets for good. `read` reads
+/// what is staged, by whatever way a device would.
+pub async fn vault<V: Vault>(vault: &V, read: impl AsyncFn(&BundleKey) -> Vec<u8>) {
     let key = BundleKey::parse("b/contract/vault").unwrap();
     let beside = BundleKey::parse("b/contract/vault-2").unwrap();
     assert_eq!(vault.holds(&key).await, Ok(false));
@@ -188,6 +215,7 @@ pub async fn vault<V: Vault>(vault: &V) {
             .unwrap();
     }
     assert_eq!(vault.holds(&key).await, Ok(true));
+    assert_eq!(read(&key).await, b"first");
     vault
         .stage(&beside, &Zeroizing::new(vec![1]))
         .await
@@ -219,7 +247,7 @@ async fn each_call_makes_another_certificate<I: Issuer>(issuer: &I, binding: &Bi
     }
 }
 
-fn issued_as(names: &CertificateRef) -> Issued {
+pub(crate) fn issued_as(names: &CertificateRef) -> Issued {
     Issued {
         certificate_id: names.id.clone(),
         certificate_arn: names.arn.clone(),

@@ -8,24 +8,31 @@ use std::sync::Mutex;
 use std::task::Poll;
 use std::time::Duration;
 
+use cvm_shared::care::Group;
 use cvm_shared::csr::Csr;
 use cvm_shared::failure::Failure;
 use cvm_shared::ids::BundleKey;
 use cvm_shared::ids::CertificateId;
 use cvm_shared::ids::SerialNumber;
 use cvm_shared::message::Order;
+use cvm_shared::ports::Backlog;
 use cvm_shared::ports::CertificateRef;
 use cvm_shared::ports::Delivery;
+use cvm_shared::ports::Depth;
+use cvm_shared::ports::Inventory;
 use cvm_shared::ports::Issuer;
 use cvm_shared::ports::NewCertificate;
+use cvm_shared::ports::Page;
 use cvm_shared::ports::Queue;
 use cvm_shared::ports::Registry;
+use cvm_shared::ports::Removal;
 use cvm_shared::ports::Swap;
 use cvm_shared::ports::Vault;
 use cvm_shared::record::Binding;
 use cvm_shared::record::Issued;
 use cvm_shared::record::Record;
 use cvm_shared::secret::PrivateKeyPem;
+use cvm_shared::time::UnixMillis;
 use zeroize::Zeroizing;
 
 /// What happens to a call.
@@ -67,6 +74,7 @@ enum Plan {
     At(usize, Fault),
     First(&'static str, usize, Fault),
     StallBefore(&'static str),
+    StallInside(&'static str),
 }
 
 #[derive(Debug, Default)]
@@ -95,6 +103,12 @@ impl Faults {
     /// Halts before the commit (the second write) or the first other call of this name, until [`Faults::wake`].
     pub fn stall_before(name: &'static str) -> Self {
         Self::planned(Plan::StallBefore(name))
+    }
+
+    /// The same, but the call has its effect, halts, and then is made again, as an SDK does that got
+    /// no answer.
+    pub fn stall_inside(name: &'static str) -> Self {
+        Self::planned(Plan::StallInside(name))
     }
 
     fn planned(plan: Plan) -> Self {
@@ -141,21 +155,31 @@ impl Faults {
                 let met = inside.calls.iter().filter(|call| **call == struck).count();
                 (struck == name && met <= times).then_some(fault)
             }
-            Plan::None | Plan::StallBefore(_) => None,
+            Plan::None | Plan::StallBefore(_) | Plan::StallInside(_) => None,
         }
     }
 
     /// Halts here if this is the call to halt at. The second write of a worker is its commit.
-    async fn stall(&self, name: &'static str) {
-        let halts = {
-            let mut inside = self.0.lock().unwrap();
+    async fn stall<T, F>(&self, name: &'static str, call: &impl Fn() -> F)
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let (here, inside_it) = {
+            let inside = self.0.lock().unwrap();
             let met = inside.calls.iter().filter(|call| **call == name).count();
             let wanted = if name == "registry.swap" { 2 } else { 1 };
-            let halts = matches!(inside.plan, Plan::StallBefore(at) if at == name) && met == wanted;
-            inside.stalled |= halts;
-            halts
+            let is = |at: &str| at == name && met == wanted;
+            match inside.plan {
+                Plan::StallBefore(at) => (is(at), false),
+                Plan::StallInside(at) => (is(at), true),
+                Plan::None | Plan::At(..) | Plan::First(..) => (false, false),
+            }
         };
-        if halts {
+        if here {
+            if inside_it {
+                let _ = call().await;
+            }
+            self.0.lock().unwrap().stalled = true;
             self.until(|inside| !inside.stalled).await;
         }
     }
@@ -177,7 +201,7 @@ impl Faults {
         let fault = self.meet(name);
         // Every call is a point at which others may run.
         yield_now().await;
-        self.stall(name).await;
+        self.stall(name, &call).await;
         match fault {
             None => call().await,
             Some(Fault::Before) => Err(lost()),
@@ -238,6 +262,63 @@ impl<P: Registry> Registry for Faulty<P> {
     }
 }
 
+impl<P: Backlog> Backlog for Faulty<P> {
+    async fn waiting(
+        &self,
+        group: Group,
+        before: UnixMillis,
+        most: usize,
+    ) -> Result<Vec<SerialNumber>, Failure> {
+        self.faults
+            .call("backlog.waiting", || self.port.waiting(group, before, most))
+            .await
+    }
+
+    async fn names(&self, certificate: &CertificateId) -> Result<bool, Failure> {
+        self.faults
+            .call("backlog.names", || self.port.names(certificate))
+            .await
+    }
+
+    async fn mark(&self) -> Result<Option<UnixMillis>, Failure> {
+        self.faults.call("backlog.mark", || self.port.mark()).await
+    }
+
+    async fn set_mark(&self, mark: UnixMillis) -> Result<(), Failure> {
+        self.faults
+            .call("backlog.set_mark", || self.port.set_mark(mark))
+            .await
+    }
+}
+
+impl<P: Depth> Depth for Faulty<P> {
+    async fn depth(&self) -> Result<u64, Failure> {
+        self.faults.call("queue.depth", || self.port.depth()).await
+    }
+}
+
+impl<P: Inventory> Inventory for Faulty<P> {
+    async fn page(&self, after: Option<String>) -> Result<Page, Failure> {
+        self.faults
+            .call("inventory.page", || self.port.page(after.clone()))
+            .await
+    }
+
+    async fn pem(&self, certificate: &CertificateId) -> Result<Option<String>, Failure> {
+        self.faults
+            .call("inventory.pem", || self.port.pem(certificate))
+            .await
+    }
+
+    async fn remove_unused(&self, certificate: &CertificateId) -> Result<Removal, Failure> {
+        self.faults
+            .call("inventory.remove_unused", || {
+                self.port.remove_unused(certificate)
+            })
+            .await
+    }
+}
+
 impl<P: Queue> Queue for Faulty<P> {
     async fn send(&self, order: &Order) -> Result<(), Failure> {
         self.faults
@@ -294,6 +375,12 @@ impl<P: Issuer> Issuer for Faulty<P> {
     async fn activate(&self, certificate: &CertificateId) -> Result<(), Failure> {
         self.faults
             .call("issuer.activate", || self.port.activate(certificate))
+            .await
+    }
+
+    async fn deactivate(&self, certificate: &CertificateId) -> Result<(), Failure> {
+        self.faults
+            .call("issuer.deactivate", || self.port.deactivate(certificate))
             .await
     }
 

@@ -1,5 +1,6 @@
 //! AWS IoT in memory: a real CA, a new certificate for each call, the delete rules of the real one.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,14 +12,24 @@ use cvm_shared::csr::Csr;
 use cvm_shared::failure::Failure;
 use cvm_shared::ids::CertificateId;
 use cvm_shared::ports::CertificateRef;
+use cvm_shared::ports::Clock as _;
+use cvm_shared::ports::Inventory;
 use cvm_shared::ports::Issuer;
+use cvm_shared::ports::Listed;
 use cvm_shared::ports::NewCertificate;
+use cvm_shared::ports::Page;
+use cvm_shared::ports::Removal;
 use cvm_shared::record::Binding;
 use cvm_shared::record::Issued;
 use cvm_shared::secret::PrivateKeyPem;
+use cvm_shared::time::UnixMillis;
 use rcgen::CertificateParams;
 use rcgen::CertificateSigningRequestParams;
+use rcgen::DistinguishedName;
+use rcgen::DnType;
 use rcgen::KeyPair;
+
+use crate::time::HandClock;
 
 /// A certificate as AWS IoT knows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +40,10 @@ pub struct Registered {
     pub policies: BTreeSet<String>,
     /// The Things attached to it.
     pub things: BTreeSet<String>,
+    /// When it was created.
+    pub created_at: UnixMillis,
+    /// The certificate in PEM form.
+    pub pem: String,
 }
 
 #[derive(Debug, Default)]
@@ -44,17 +59,19 @@ struct Inside {
 #[derive(Clone, Debug)]
 pub struct MemoryIssuer {
     inside: Arc<Mutex<Inside>>,
+    clock: HandClock,
 }
 
 impl MemoryIssuer {
     /// An account that has these policies.
-    pub fn new(policies: &[&str]) -> Self {
+    pub fn new(policies: &[&str], clock: HandClock) -> Self {
         let inside = Inside {
             policies: policies.iter().map(|name| (*name).to_owned()).collect(),
             ..Inside::default()
         };
         Self {
             inside: Arc::new(Mutex::new(inside)),
+            clock,
         }
     }
 
@@ -93,11 +110,15 @@ impl MemoryIssuer {
 
     fn register(&self, pem: String, der: &[u8]) -> NewCertificate {
         let id = CertificateId::parse(digest(der)).unwrap();
+        let created_at = self.clock.now();
         let mut inside = self.inside.lock().unwrap();
         inside.created += 1;
-        inside
-            .certificates
-            .insert(id.clone(), Registered::default());
+        let registered = Registered {
+            created_at,
+            pem: pem.clone(),
+            ..Registered::default()
+        };
+        inside.certificates.insert(id.clone(), registered);
         let arn = format!("arn:aws:iot:eu-west-1:123456789012:cert/{id}");
         NewCertificate {
             names: CertificateRef { id, arn },
@@ -106,10 +127,8 @@ impl MemoryIssuer {
     }
 
     /// Another serial number for each certificate, so that the same request gives another one.
-    fn params(&self) -> CertificateParams {
-        let mut params = CertificateParams::new(vec!["device".to_owned()]).unwrap();
-        params.serial_number = Some((self.created() + 1).into());
-        params
+    fn serial_number(&self) -> rcgen::SerialNumber {
+        (self.created() + 1).into()
     }
 }
 
@@ -137,14 +156,19 @@ impl Issuer for MemoryIssuer {
     async fn create_from_csr(&self, csr: &Csr) -> Result<NewCertificate, Failure> {
         let mut request = CertificateSigningRequestParams::from_pem(csr.pem())
             .map_err(|_| Failure::CsrRefused)?;
-        request.params = self.params();
+        request.params.serial_number = Some(self.serial_number());
         let signed = request.signed_by(authority()).unwrap();
         Ok(self.register(signed.pem(), signed.der()))
     }
 
     async fn create_with_keys(&self) -> Result<(NewCertificate, PrivateKeyPem), Failure> {
         let key = rsa_key();
-        let signed = self.params().signed_by(key, authority()).unwrap();
+        let mut params = CertificateParams::default();
+        params.serial_number = Some(self.serial_number());
+        params.distinguished_name = DistinguishedName::new();
+        let name = &mut params.distinguished_name;
+        name.push(DnType::CommonName, "AWS IoT Certificate");
+        let signed = params.signed_by(key, authority()).unwrap();
         let made = self.register(signed.pem(), signed.der());
         Ok((made, PrivateKeyPem::new(key.serialize_pem())))
     }
@@ -178,6 +202,14 @@ impl Issuer for MemoryIssuer {
         Ok(())
     }
 
+    async fn deactivate(&self, certificate: &CertificateId) -> Result<(), Failure> {
+        let mut inside = self.inside.lock().unwrap();
+        if let Ok(known) = inside.certificate(certificate) {
+            known.active = false;
+        }
+        Ok(())
+    }
+
     async fn retire(&self, certificate: &CertificateRef, _: &Binding) -> Result<(), Failure> {
         self.lose(&certificate.id);
         Ok(())
@@ -185,6 +217,43 @@ impl Issuer for MemoryIssuer {
 
     async fn endpoint(&self) -> Result<String, Failure> {
         Ok("x-ats.iot.eu-west-1.test".to_owned())
+    }
+}
+
+impl Inventory for MemoryIssuer {
+    async fn page(&self, after: Option<String>) -> Result<Page, Failure> {
+        const SIZE: usize = 25;
+        let first: usize = after.map_or(0, |marker| marker.parse().unwrap());
+        let mut all: Vec<_> = self.certificates().into_iter().collect();
+        all.sort_by_key(|(id, known)| (Reverse(known.created_at), id.clone()));
+        let more = all.len() > first + SIZE;
+        let listed = |(id, known): (CertificateId, Registered)| Listed {
+            id,
+            inactive: !known.active,
+            created_at: known.created_at,
+        };
+        Ok(Page {
+            certificates: all.into_iter().skip(first).take(SIZE).map(listed).collect(),
+            next: more.then(|| (first + SIZE).to_string()),
+        })
+    }
+
+    async fn pem(&self, certificate: &CertificateId) -> Result<Option<String>, Failure> {
+        let inside = self.inside.lock().unwrap();
+        let known = inside.certificates.get(certificate);
+        Ok(known.map(|known| known.pem.clone()))
+    }
+
+    async fn remove_unused(&self, certificate: &CertificateId) -> Result<Removal, Failure> {
+        let mut inside = self.inside.lock().unwrap();
+        let used = |known: &Registered| {
+            known.active || !known.policies.is_empty() || !known.things.is_empty()
+        };
+        if inside.certificates.get(certificate).is_some_and(used) {
+            return Ok(Removal::InUse);
+        }
+        inside.certificates.remove(certificate);
+        Ok(Removal::Gone)
     }
 }
 

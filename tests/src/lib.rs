@@ -1,8 +1,8 @@
 //! Fakes of the outside that behave like it, faults to inject into any call, and the contract that
 //! fakes and real adapters both face. Never ships.
 //!
-//! [`world`] puts the fakes together; [`registry`], [`queue`], [`issuer`], [`vault`] and [`time`] are
-//! them; [`faults`] makes their calls fail, vanish or repeat; [`contract`] is what each port must do;
+//! [`world`] puts the fakes together, [`site`] the real door, worker and janitor on them; [`registry`], [`queue`], [`issuer`], [`vault`] and [`time`] are
+//! them; [`faults`] makes their calls fail, vanish or repeat; [`contract`] and [`contract_janitor`] are what each port must do;
 //! [`sample`] has devices with boring values.
 
 #![expect(
@@ -12,11 +12,13 @@
 )]
 
 pub mod contract;
+pub mod contract_janitor;
 pub mod faults;
 pub mod issuer;
 pub mod queue;
 pub mod registry;
 pub mod sample;
+pub mod site;
 pub mod time;
 pub mod vault;
 pub mod world;

@@ -8,6 +8,7 @@ use cvm_shared::failure::Failure;
 use cvm_shared::message::Order;
 use cvm_shared::ports::Clock as _;
 use cvm_shared::ports::Delivery;
+use cvm_shared::ports::Depth;
 use cvm_shared::ports::Queue;
 use cvm_shared::time::UnixMillis;
 
@@ -133,6 +134,12 @@ impl Queue for MemoryQueue {
     async fn send(&self, order: &Order) -> Result<(), Failure> {
         self.push(&order.encode(), Duration::ZERO);
         Ok(())
+    }
+}
+
+impl Depth for MemoryQueue {
+    async fn depth(&self) -> Result<u64, Failure> {
+        Ok(self.len() as u64)
     }
 }
 

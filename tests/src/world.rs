@@ -32,7 +32,7 @@ impl World {
         Self {
             registry: MemoryRegistry::default(),
             queue: MemoryQueue::new(clock.clone()),
-            issuer: MemoryIssuer::new(&[POLICY]),
+            issuer: MemoryIssuer::new(&[POLICY], clock.clone()),
             vault: MemoryVault::default(),
             clock,
             random: CountedRandom::default(),

@@ -1,163 +1,124 @@
-//! Every call of a whole life, failed, repeated, throttled and killed in turn.
+//! Every call of whole lives, failed, repeated, throttled and killed in turn.
 //!
 //! The calls are taken from a recording of a life without faults, so a new call is covered by
-//! itself. After each fault the device asks again and the queue delivers again, as they do; then
-//! the device has exactly one certificate, it is the one in its row, and nothing is lost.
+//! itself: the door's, the worker's and the janitor's. After each fault the device asks again, the
+//! queue delivers again and the janitor goes round again, as they do; then the device has exactly one
+//! certificate, it is the one in its row, and nothing is lost or left behind.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
-#[path = "../site/mod.rs"]
-#[allow(dead_code, reason = "each suite uses its part of the site")]
-mod site;
+mod lives;
 
 use std::time::Duration;
 
-use cvm_shared::bundle::Bundle;
-use cvm_shared::bundle::digest;
 use cvm_shared::ids::BundleKey;
+use cvm_shared::state::Delivery;
 use cvm_shared::state::State;
 use cvm_testkit::faults::Fault;
 use cvm_testkit::faults::Faults;
 use cvm_testkit::sample;
-use http::StatusCode;
-use site::Site;
-use site::confirmation;
-use site::poll;
-use site::submission;
-use site::view;
-
-/// Who makes the key in a life.
-#[derive(Clone, Copy, Debug)]
-enum Mode {
-    Csr,
-    Keys,
-}
+use cvm_testkit::site::Site;
+use lives::Life;
+use lives::accepted;
+use lives::fetched;
 
 #[tokio::test]
 async fn every_fault_at_every_call_in_csr_mode() {
-    matrix(Mode::Csr).await;
+    matrix(Life::Csr, 1).await;
 }
 
 #[tokio::test]
 async fn every_fault_at_every_call_in_keys_mode() {
-    matrix(Mode::Keys).await;
+    matrix(Life::Keys, 1).await;
 }
 
-async fn matrix(mode: Mode) {
-    let quiet = Site::new(Faults::default());
-    live(&quiet, mode).await;
+#[tokio::test]
+async fn every_fault_at_every_call_of_a_replacement() {
+    matrix(Life::Replaced, 2).await;
+}
+
+#[tokio::test]
+async fn every_fault_at_every_call_of_a_redelivery_after_the_bundle_expired() {
+    matrix(Life::Expired, 2).await;
+}
+
+#[tokio::test]
+async fn every_fault_at_every_call_after_a_reset() {
+    matrix(Life::Reset, 2).await;
+}
+
+#[tokio::test]
+async fn every_fault_at_every_call_after_the_order_was_lost() {
+    matrix(Life::LostOrder, 1).await;
+}
+
+#[tokio::test]
+async fn every_fault_at_every_call_after_a_failure_that_was_mended() {
+    matrix(Life::Mended, 1).await;
+}
+
+/// Strikes each call of the life with each fault; `certificates` is how many a life without faults
+/// has created.
+async fn matrix(life: Life, certificates: u64) {
+    let quiet = lives::site(Faults::default()).await;
+    life.live(&quiet).await;
     let calls = quiet.faults.calls();
-    assert_eq!(
-        quiet.world.issuer.created(),
-        1,
-        "a life without faults makes one certificate"
-    );
-    assert!(calls.len() >= 12, "{calls:?}");
+    assert_eq!(quiet.world.issuer.created(), certificates, "{life:?}");
+    for name in ["registry.load", "queue.send", "vault.stage", "backlog.mark"] {
+        assert!(calls.contains(&name), "{life:?} makes no {name}");
+    }
     for (number, name) in calls.iter().enumerate() {
         for fault in Fault::ALL {
-            let site = Site::new(Faults::at(number, fault));
-            live(&site, mode).await;
-            check(
-                &site,
-                &format!("{mode:?}: {fault:?} at call {number} ({name})"),
-            );
+            let site = lives::site(Faults::at(number, fault)).await;
+            life.live(&site).await;
+            let what = format!("{life:?}: {fault:?} at call {number} ({name})");
+            check(&site, life, certificates, &what);
         }
     }
-}
-
-/// From the first submission to the confirmation, with a device that asks again until it is served.
-async fn live(site: &Site, mode: Mode) {
-    let csr = match mode {
-        Mode::Csr => Some(sample::csr_pem()),
-        Mode::Keys => None,
-    };
-    let id = accepted(site, csr.as_deref()).await;
-    site.settle(30).await;
-    let bundle = fetched(site, &id).await;
-    assert_eq!(bundle.private_key.is_some(), csr.is_none());
-    for _ in 0..5 {
-        let answer = site.ask(confirmation(&id)).await;
-        if answer.is_some_and(|answer| answer.status == StatusCode::NO_CONTENT) {
-            return;
-        }
-        site.world.clock.advance(Duration::from_secs(5));
-    }
-    panic!("never confirmed");
-}
-
-async fn accepted(site: &Site, csr: Option<&str>) -> String {
-    for _ in 0..5 {
-        let answer = site.ask(submission("SN-1", sample::TOKEN, csr)).await;
-        let accepted = answer.filter(|answer| answer.status.is_success());
-        if let Some(answer) = accepted {
-            return view(&answer).request_id.to_string();
-        }
-        site.world.clock.advance(Duration::from_secs(5));
-    }
-    panic!("never accepted");
-}
-
-async fn fetched(site: &Site, id: &str) -> Bundle {
-    for _ in 0..5 {
-        let answer = site.ask(poll(id)).await;
-        if answer.is_some_and(|answer| answer.status == StatusCode::OK) {
-            let row = site.world.registry.row(&sample::serial("SN-1")).unwrap();
-            let staged = &row.state.issued().unwrap().bundle;
-            let bytes = site.world.vault.open(&staged.key).unwrap();
-            assert_eq!(digest(&bytes), staged.sha256);
-            return Bundle::decode(&bytes).unwrap();
-        }
-        site.world.clock.advance(Duration::from_secs(5));
-    }
-    panic!("never ready");
+    println!(
+        "{life:?}: {} calls x {} faults",
+        calls.len(),
+        Fault::ALL.len()
+    );
 }
 
 /// What must hold after every life, whatever struck it.
-fn check(site: &Site, what: &str) {
+fn check(site: &Site, life: Life, certificates: u64, what: &str) {
     let world = &site.world;
     let row = world.registry.row(&sample::serial("SN-1")).unwrap();
     let State::Vended {
         issued,
-        confirmed_at: Some(_),
+        delivery: Delivery::Confirmed { .. },
         ..
     } = &row.state
     else {
         panic!("{what}: {:?}", row.state);
     };
-    assert_eq!(world.issuer.most_active_of_a_thing(), 1, "{what}");
-    for (id, known) in world.issuer.certificates() {
-        let ours = id == issued.certificate_id;
-        assert_eq!(
-            known.active, ours,
-            "{what}: only the recorded one is active"
-        );
-        assert_eq!(
-            known.things.contains("SN-1"),
-            ours,
-            "{what}: orphans are bound to nothing"
-        );
-    }
-    assert_eq!(
-        world.vault.open(&issued.bundle.key),
-        None,
-        "{what}: shredded"
-    );
-    assert_eq!(world.queue.dead_letters(), [], "{what}");
+    assert_eq!(row.superseded, [], "{what}");
+    // Two of one device only in the grace of a replacement.
+    let most = if life == Life::Replaced { 2 } else { 1 };
+    assert!(world.issuer.most_active_of_a_thing() <= most, "{what}");
+    let left = world.issuer.certificates();
+    assert_eq!(left.len(), 1, "{what}: orphans are swept");
+    let known = &left[&issued.certificate_id];
+    assert!(known.active && known.things.contains("SN-1"), "{what}");
+    let bundle = world.vault.open(&issued.bundle.key);
+    assert_eq!(bundle, None, "{what}: it is shredded");
+    // One that was staged and never committed is unknown to all; the bucket's lifecycle takes it.
+    assert!(world.vault.len() <= 1, "{what}");
+    let letters = world.queue.dead_letters();
+    assert_eq!(letters.is_empty(), !life.has_dead_letters(), "{what}");
     assert!(world.queue.is_empty(), "{what}");
     assert!(
-        world.issuer.created() <= 2,
+        world.issuer.created() <= certificates + 1,
         "{what}: at most one spare certificate"
     );
 }
 
 #[tokio::test]
 async fn a_bundle_lost_before_the_resume_is_made_anew_and_its_certificate_is_gone() {
-    let site = Site::new(Faults::default());
-    let activate = calls_of_a_life(Mode::Csr).await.position("issuer.activate");
-    let site = Site {
-        faults: Faults::at(activate, Fault::KillBefore),
-        ..site
-    };
+    let activate = position_of("issuer.activate", Life::Csr).await;
+    let site = lives::site(Faults::at(activate, Fault::KillBefore)).await;
     let id = accepted(&site, Some(&sample::csr_pem())).await;
     site.work().await;
     let key = committed(&site);
@@ -175,8 +136,8 @@ async fn a_bundle_lost_before_the_resume_is_made_anew_and_its_certificate_is_gon
 
 #[tokio::test]
 async fn a_certificate_lost_before_it_was_bound_is_made_anew() {
-    let attach = calls_of_a_life(Mode::Keys).await.position("issuer.attach");
-    let site = Site::new(Faults::at(attach, Fault::KillBefore));
+    let attach = position_of("issuer.attach", Life::Keys).await;
+    let site = lives::site(Faults::at(attach, Fault::KillBefore)).await;
     let id = accepted(&site, None).await;
     site.work().await;
     let row = site.world.registry.row(&sample::serial("SN-1")).unwrap();
@@ -193,16 +154,23 @@ fn committed(site: &Site) -> BundleKey {
     row.state.issued().unwrap().bundle.key.clone()
 }
 
-struct Calls(Vec<&'static str>);
-
-impl Calls {
-    fn position(&self, name: &str) -> usize {
-        self.0.iter().position(|call| *call == name).unwrap()
-    }
+async fn position_of(name: &str, life: Life) -> usize {
+    let quiet = lives::site(Faults::default()).await;
+    life.live(&quiet).await;
+    let calls = quiet.faults.calls();
+    calls.iter().position(|call| *call == name).unwrap()
 }
 
-async fn calls_of_a_life(mode: Mode) -> Calls {
-    let quiet = Site::new(Faults::default());
-    live(&quiet, mode).await;
-    Calls(quiet.faults.calls())
+/// Another sweep changes nothing: the first one has done all there was to do.
+#[tokio::test]
+async fn a_sweep_after_a_sweep_finds_nothing_to_do() {
+    let site = lives::site(Faults::default()).await;
+    Life::Replaced.live(&site).await;
+    site.world.clock.advance(Duration::from_hours(3));
+    let summary = site.sweep().await.unwrap();
+    let did = (summary.resent, summary.abandoned, summary.expired);
+    assert_eq!(did, (0, 0, 0));
+    let gone = (summary.deactivated, summary.removed, summary.orphans);
+    assert_eq!(gone, (0, 0, 0));
+    assert!(summary.complete);
 }

@@ -15,20 +15,16 @@ use cvm_ingest::http::Answer;
 use cvm_ingest::http::Asked;
 use cvm_shared::api::StatusView;
 use cvm_shared::ports::Clock as _;
+use cvm_shared::reprovision::Reprovision;
+use cvm_shared::reprovision::ReprovisionTerms;
 use cvm_shared::trust::TrustBundle;
-use cvm_testkit::faults::Faults;
-use cvm_testkit::faults::Faulty;
-use cvm_testkit::issuer::MemoryIssuer;
-use cvm_testkit::queue::MemoryQueue;
-use cvm_testkit::queue::Message;
-use cvm_testkit::registry::MemoryRegistry;
-use cvm_testkit::sample;
-use cvm_testkit::time::CountedRandom;
-use cvm_testkit::time::HandClock;
-use cvm_testkit::vault::MemoryVault;
-use cvm_testkit::world::World;
 use cvm_worker::batch::work_off;
+use cvm_worker::chores::CareTerms;
+use cvm_worker::run::WorkTerms;
 use cvm_worker::run::Worker;
+use cvm_worker::sweep::Janitor;
+use cvm_worker::sweep::Summary;
+use cvm_worker::sweep::SweepTerms;
 use futures_util::future::Either;
 use futures_util::future::select;
 use http::HeaderMap;
@@ -36,8 +32,20 @@ use http::HeaderValue;
 use http::Method;
 use zeroize::Zeroizing;
 
+use crate::faults::Faults;
+use crate::faults::Faulty;
+use crate::issuer::MemoryIssuer;
+use crate::queue::MemoryQueue;
+use crate::queue::Message;
+use crate::registry::MemoryRegistry;
+use crate::sample;
+use crate::time::CountedRandom;
+use crate::time::HandClock;
+use crate::vault::MemoryVault;
+use crate::world::World;
+
 /// The door on fakes.
-pub(crate) type TestDoor = Door<
+pub type TestDoor = Door<
     Faulty<MemoryRegistry>,
     Faulty<MemoryQueue>,
     Faulty<MemoryVault>,
@@ -46,7 +54,7 @@ pub(crate) type TestDoor = Door<
 >;
 
 /// The worker on fakes.
-pub(crate) type TestWorker = Worker<
+pub type TestWorker = Worker<
     Faulty<MemoryRegistry>,
     Faulty<MemoryIssuer>,
     Faulty<MemoryVault>,
@@ -54,21 +62,52 @@ pub(crate) type TestWorker = Worker<
     CountedRandom,
 >;
 
+/// The janitor on fakes.
+pub type TestJanitor = Janitor<
+    Faulty<MemoryRegistry>,
+    Faulty<MemoryQueue>,
+    Faulty<MemoryIssuer>,
+    Faulty<MemoryVault>,
+    HandClock,
+>;
+
+/// How long an old certificate may stay beside an unconfirmed new one.
+pub const GRACE: Duration = Duration::from_hours(24);
+
+/// The terms of every worker here.
+pub const WORK_TERMS: WorkTerms = WorkTerms {
+    lease: Duration::from_secs(45),
+    bundle_wait: Duration::from_hours(7 * 24),
+    creates_per_day: 12,
+};
+
+/// The terms of every janitor here.
+pub const SWEEP_TERMS: SweepTerms = SweepTerms {
+    care: CareTerms {
+        stuck_after: Duration::from_mins(15),
+        resends: 3,
+        keep_inactive: Duration::from_hours(1),
+    },
+    rate: 10.0,
+    report_only: false,
+    account_is_ours: true,
+};
+
 /// How long a worker's invocation may last.
 const RUN: Duration = Duration::from_secs(30);
 
 /// A site, its world and the faults that are planned for it.
 #[derive(Clone, Debug)]
-pub(crate) struct Site {
+pub struct Site {
     /// Everything outside.
-    pub(crate) world: World,
+    pub world: World,
     /// What will go wrong.
-    pub(crate) faults: Faults,
+    pub faults: Faults,
 }
 
 impl Site {
     /// A site with these faults and the device `SN-1`.
-    pub(crate) fn new(faults: Faults) -> Self {
+    pub fn new(faults: Faults) -> Self {
         let world = World::new();
         world.registry.put(sample::device("SN-1"));
         Self { world, faults }
@@ -82,7 +121,7 @@ impl Site {
     }
 
     /// A fresh door process.
-    pub(crate) fn door(&self) -> TestDoor {
+    pub fn door(&self) -> TestDoor {
         Door {
             registry: self.faulty(&self.world.registry),
             queue: self.faulty(&self.world.queue),
@@ -92,6 +131,10 @@ impl Site {
             terms: Terms {
                 presign: Duration::from_mins(2),
                 poll_seconds: 2,
+                reprovision: ReprovisionTerms {
+                    default: Reprovision::Redeliver,
+                    grace: GRACE,
+                },
             },
             trust: TrustBundle::with_extra("").unwrap(),
             dummy: DummyKey::fresh(&self.world.random),
@@ -99,19 +142,38 @@ impl Site {
     }
 
     /// A fresh worker process.
-    pub(crate) fn worker(&self) -> TestWorker {
+    pub fn worker(&self) -> TestWorker {
         Worker {
             registry: self.faulty(&self.world.registry),
             issuer: self.faulty(&self.world.issuer),
             vault: self.faulty(&self.world.vault),
             clock: self.world.clock.clone(),
             random: self.world.random.clone(),
-            lease: Duration::from_secs(45),
+            terms: WORK_TERMS,
         }
     }
 
+    /// A fresh janitor process.
+    pub fn janitor(&self) -> TestJanitor {
+        Janitor {
+            registry: self.faulty(&self.world.registry),
+            queue: self.faulty(&self.world.queue),
+            issuer: self.faulty(&self.world.issuer),
+            vault: self.faulty(&self.world.vault),
+            clock: self.world.clock.clone(),
+            terms: SWEEP_TERMS,
+        }
+    }
+
+    /// One sweep; `None` if the janitor was killed in it.
+    pub async fn sweep(&self) -> Option<Summary> {
+        let janitor = self.janitor();
+        let deadline = self.world.clock.now().plus(Duration::from_mins(5));
+        self.until_killed(janitor.sweep(deadline)).await
+    }
+
     /// Runs a process's future until it ends, or until a fault kills the process.
-    pub(crate) async fn until_killed<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+    pub async fn until_killed<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let killed = poll_fn(|_| {
             if self.faults.was_killed() {
                 Poll::Ready(())
@@ -127,13 +189,13 @@ impl Site {
     }
 
     /// One request to the door; `None` if the door was killed and the device got no answer.
-    pub(crate) async fn ask(&self, asked: Asked) -> Option<Answer> {
+    pub async fn ask(&self, asked: Asked) -> Option<Answer> {
         let door = self.door();
         self.until_killed(door.answer(Ok(asked))).await
     }
 
     /// One invocation of the worker with what the queue gives it; whether there was anything.
-    pub(crate) async fn work(&self) -> bool {
+    pub async fn work(&self) -> bool {
         let held = self.world.queue.receive(10);
         let worker = self.worker();
         self.until_killed(self.deliver(&worker, &held)).await;
@@ -142,7 +204,7 @@ impl Site {
 
     /// Hands messages to this worker and deletes those that it is done with, as the event source
     /// does; a worker that died is done with none.
-    pub(crate) async fn deliver(&self, worker: &TestWorker, held: &[Message]) {
+    pub async fn deliver(&self, worker: &TestWorker, held: &[Message]) {
         let delivery = self.faulty(&self.world.queue);
         let deadline = self.world.clock.now().plus(RUN);
         let event = event(held);
@@ -161,7 +223,7 @@ impl Site {
     }
 
     /// Works until the queue is empty or `minutes` have passed.
-    pub(crate) async fn settle(&self, minutes: u64) {
+    pub async fn settle(&self, minutes: u64) {
         for _ in 0..minutes * 12 {
             self.work().await;
             if self.world.queue.is_empty() {
@@ -192,7 +254,7 @@ fn event(held: &[Message]) -> SqsEvent {
 }
 
 /// A submission of `serial` with this token.
-pub(crate) fn submission(serial: &str, token: &str, csr: Option<&str>) -> Asked {
+pub fn submission(serial: &str, token: &str, csr: Option<&str>) -> Asked {
     let body = serde_json::json!({ "serialNumber": serial, "deviceToken": token, "csr": csr });
     let mut body = body.as_object().unwrap().clone();
     body.retain(|_, value| !value.is_null());
@@ -205,7 +267,7 @@ pub(crate) fn submission(serial: &str, token: &str, csr: Option<&str>) -> Asked 
 }
 
 /// A poll of `SN-1`.
-pub(crate) fn poll(id: &str) -> Asked {
+pub fn poll(id: &str) -> Asked {
     asked(
         Method::GET,
         &format!("/v1/certificates/{id}"),
@@ -215,7 +277,7 @@ pub(crate) fn poll(id: &str) -> Asked {
 }
 
 /// A confirmation by `SN-1`.
-pub(crate) fn confirmation(id: &str) -> Asked {
+pub fn confirmation(id: &str) -> Asked {
     asked(
         Method::POST,
         &format!("/v1/certificates/{id}/confirm"),
@@ -225,7 +287,7 @@ pub(crate) fn confirmation(id: &str) -> Asked {
 }
 
 /// Any request, with the sample token if it is somebody's.
-pub(crate) fn asked(method: Method, path: &str, serial: Option<&str>, body: &[u8]) -> Asked {
+pub fn asked(method: Method, path: &str, serial: Option<&str>, body: &[u8]) -> Asked {
     let mut headers = HeaderMap::new();
     headers.insert("content-type", HeaderValue::from_static("application/json"));
     if let Some(serial) = serial {
@@ -241,6 +303,6 @@ pub(crate) fn asked(method: Method, path: &str, serial: Option<&str>, body: &[u8
 }
 
 /// The status in an answer.
-pub(crate) fn view(answer: &Answer) -> StatusView {
+pub fn view(answer: &Answer) -> StatusView {
     serde_json::from_str(&answer.body).unwrap()
 }

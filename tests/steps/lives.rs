@@ -1,0 +1,188 @@
+//! Lives of a device, each robust against one fault anywhere: it asks again until it is served.
+
+use std::time::Duration;
+
+use cvm_shared::bundle::Bundle;
+use cvm_shared::bundle::digest;
+use cvm_shared::event::Event;
+use cvm_shared::ports::Backlog as _;
+use cvm_shared::ports::Clock as _;
+use cvm_shared::reprovision::Reprovision;
+use cvm_shared::state::State;
+use cvm_shared::transition::next;
+use cvm_testkit::faults::Faults;
+use cvm_testkit::sample;
+use cvm_testkit::site::Site;
+use cvm_testkit::site::confirmation;
+use cvm_testkit::site::poll;
+use cvm_testkit::site::submission;
+use cvm_testkit::site::view;
+use http::StatusCode;
+
+/// What happens in a life; each ends with a confirmed certificate and sweeps until nothing is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// The device makes its key.
+    Csr,
+    /// AWS IoT makes the key.
+    Keys,
+    /// Served and confirmed, then another key.
+    Replaced,
+    /// Served, not confirmed until the bundle has expired, then asked again.
+    Expired,
+    /// Served and confirmed, then reset by an operator.
+    Reset,
+    /// The queue loses the order.
+    LostOrder,
+    /// The policy is missing at first, and the dead letter is replayed.
+    Mended,
+}
+
+/// A site with the device `SN-1`, which may be provisioned again.
+pub(crate) async fn site(faults: Faults) -> Site {
+    let site = Site::new(faults);
+    // The janitor went round before.
+    let now = site.world.clock.now();
+    site.world.registry.set_mark(now).await.unwrap();
+    let mut device = sample::device("SN-1");
+    device.reprovision = Some(Reprovision::Replace);
+    site.world.registry.put(device);
+    site
+}
+
+impl Life {
+    /// Whether dead letters belong to it.
+    pub(crate) fn has_dead_letters(self) -> bool {
+        self == Self::Mended
+    }
+
+    /// Lives it.
+    pub(crate) async fn live(self, site: &Site) {
+        match self {
+            Self::Csr => served(site, Some(&sample::csr_pem())).await,
+            Self::Keys => served(site, None).await,
+            Self::Replaced => {
+                served(site, Some(&sample::csr_pem())).await;
+                served(site, Some(&sample::csr_pem())).await;
+            }
+            Self::Expired => expired(site).await,
+            Self::Reset => reset(site).await,
+            Self::LostOrder => lost_order(site).await,
+            Self::Mended => mended(site).await,
+        }
+        swept(site).await;
+    }
+}
+
+/// From the submission to the confirmation.
+async fn served(site: &Site, csr: Option<&str>) {
+    let id = accepted(site, csr).await;
+    site.settle(60).await;
+    let bundle = fetched(site, &id).await;
+    assert_eq!(bundle.private_key.is_some(), csr.is_none());
+    confirmed(site, &id).await;
+}
+
+async fn expired(site: &Site) {
+    let csr = sample::csr_pem();
+    let id = accepted(site, Some(&csr)).await;
+    site.settle(60).await;
+    fetched(site, &id).await;
+    site.world.clock.advance(Duration::from_hours(8 * 24));
+    for _ in 0..3 {
+        site.sweep().await;
+    }
+    let answer = site.ask(poll(&id)).await;
+    assert!(answer.is_none_or(|answer| matches!(
+        answer.status,
+        StatusCode::GONE | StatusCode::SERVICE_UNAVAILABLE
+    )));
+    served(site, Some(&csr)).await;
+}
+
+async fn reset(site: &Site) {
+    served(site, Some(&sample::csr_pem())).await;
+    // The operator's tool is not under test here.
+    let row = site.world.registry.row(&sample::serial("SN-1")).unwrap();
+    site.world.registry.put(next(&row, &Event::Reset).unwrap());
+    served(site, Some(&sample::csr_pem())).await;
+}
+
+async fn lost_order(site: &Site) {
+    let id = accepted(site, Some(&sample::csr_pem())).await;
+    for message in site.world.queue.receive(10) {
+        site.world.queue.delete(&message.id);
+    }
+    for _ in 0..4 {
+        site.world.clock.advance(Duration::from_mins(20));
+        site.sweep().await;
+        site.settle(5).await;
+    }
+    fetched(site, &id).await;
+    confirmed(site, &id).await;
+}
+
+async fn mended(site: &Site) {
+    let mut device = sample::device("SN-1");
+    device.binding.policy = "later".to_owned().try_into().unwrap();
+    site.world.registry.put(device);
+    let id = accepted(site, Some(&sample::csr_pem())).await;
+    site.settle(60).await;
+    site.world.issuer.add_policy("later");
+    let letter = site.world.queue.dead_letters().remove(0);
+    site.world.queue.push(&letter.body, Duration::ZERO);
+    site.settle(60).await;
+    fetched(site, &id).await;
+    confirmed(site, &id).await;
+}
+
+/// The id of the request, once the door has accepted it.
+pub(crate) async fn accepted(site: &Site, csr: Option<&str>) -> String {
+    for _ in 0..5 {
+        let answer = site.ask(submission("SN-1", sample::TOKEN, csr)).await;
+        let accepted = answer.filter(|answer| answer.status.is_success());
+        if let Some(answer) = accepted {
+            return view(&answer).request_id.to_string();
+        }
+        site.world.clock.advance(Duration::from_secs(5));
+    }
+    panic!("never accepted");
+}
+
+/// The bundle, once the request is served.
+pub(crate) async fn fetched(site: &Site, id: &str) -> Bundle {
+    for _ in 0..5 {
+        let answer = site.ask(poll(id)).await;
+        if answer.is_some_and(|answer| answer.status == StatusCode::OK) {
+            let row = site.world.registry.row(&sample::serial("SN-1")).unwrap();
+            assert!(matches!(row.state, State::Vended { .. }), "{row:?}");
+            let staged = &row.state.issued().unwrap().bundle;
+            let bytes = site.world.vault.open(&staged.key);
+            let bytes = bytes.unwrap_or_else(|| panic!("no bundle: {row:?}"));
+            assert_eq!(digest(&bytes), staged.sha256);
+            return Bundle::decode(&bytes).unwrap();
+        }
+        site.world.clock.advance(Duration::from_secs(5));
+    }
+    panic!("never ready");
+}
+
+async fn confirmed(site: &Site, id: &str) {
+    for _ in 0..5 {
+        let answer = site.ask(confirmation(id)).await;
+        if answer.is_some_and(|answer| answer.status == StatusCode::NO_CONTENT) {
+            return;
+        }
+        site.world.clock.advance(Duration::from_secs(5));
+    }
+    panic!("never confirmed");
+}
+
+/// Sweeps until what is left behind is old enough to go, and then some.
+async fn swept(site: &Site) {
+    let until = site.world.clock.now().plus(Duration::from_hours(3));
+    while site.world.clock.now() < until {
+        site.sweep().await;
+        site.world.clock.advance(Duration::from_mins(15));
+    }
+}
