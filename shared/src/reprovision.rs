@@ -90,8 +90,14 @@ const DAY_MILLIS: u64 = 24 * 60 * 60 * 1000;
 impl Creates {
     /// The count with one more at `now`, or the moment from which there is one more within `budget`.
     pub fn one_more(self, now: UnixMillis, budget: u32) -> Result<Self, UnixMillis> {
-        let day = now.0 / DAY_MILLIS;
-        let count = if day == self.day { self.count } else { 0 };
+        let today = now.0 / DAY_MILLIS;
+        // Around midnight a clock that is behind goes on counting for the day that another has
+        // begun: two that take turns must not refill the budget.
+        let (day, count) = if self.day == today || self.day == today + 1 {
+            (self.day, self.count)
+        } else {
+            (today, 0)
+        };
         if count >= budget {
             return Err(UnixMillis((day + 1) * DAY_MILLIS));
         }
@@ -136,6 +142,12 @@ mod tests {
         assert_eq!(two.one_more(noon, 2), Err(midnight));
         assert_eq!(two.one_more(midnight, 2).unwrap().count, 1);
         assert!(two.one_less().one_more(noon, 2).is_ok());
+        // Another worker's clock is a day ahead, and ours does not take the count back.
+        let ahead = Creates { day: 11, count: 2 };
+        let next_midnight = UnixMillis(12 * DAY_MILLIS);
+        assert_eq!(ahead.one_more(noon, 2), Err(next_midnight));
+        let implausible = Creates { day: 99, count: 2 };
+        assert_eq!(implausible.one_more(noon, 2).unwrap().day, 10);
         assert_eq!(Creates::default().one_less(), Creates::default());
     }
 }
