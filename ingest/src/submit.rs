@@ -36,6 +36,7 @@ where
         let row = self.login(&submission.credentials).await?;
         let event = Event::Apply {
             key: key_source(submission.csr)?,
+            generation: row.generation,
             now: self.clock.now(),
             terms: self.terms.reprovision,
         };
@@ -57,7 +58,9 @@ where
             Refusal::Already | Refusal::FailedForGood { .. } | Refusal::TooSoon { .. } => {
                 self.view(row).await
             }
-            Refusal::OtherRequest | Refusal::StaleGeneration => Err(Refused::OtherRequest),
+            Refusal::OtherRequest => Err(Refused::OtherRequest),
+            // It was provisioned anew while we looked: asking again is judged by the row as it is.
+            Refusal::StaleGeneration => Err(Refused::Unavailable { retry_after: 1 }),
             Refusal::ReplacementPending { until } => Err(Refused::ReplacementPending {
                 retry_after: until.since(self.clock.now()).as_secs() + 1,
             }),

@@ -312,6 +312,7 @@ fn events() -> Vec<Told> {
 fn device_events() -> Vec<Told> {
     let apply = |default| Event::Apply {
         key: KeySource::Service,
+        generation: Generation::FIRST,
         now: NOW,
         terms: ReprovisionTerms {
             default,

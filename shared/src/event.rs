@@ -19,6 +19,8 @@ pub enum Event {
     Apply {
         /// Whose key it wants certified.
         key: KeySource,
+        /// The row's generation when the door looked: the order that was sent is judged by it.
+        generation: Generation,
         /// When.
         now: UnixMillis,
         /// What it may have if it was served before.

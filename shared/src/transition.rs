@@ -28,7 +28,15 @@ use crate::time::UnixMillis;
 /// The record after the event, or why it stays as it is.
 pub fn next(record: &Record, event: &Event) -> Result<Record, Refusal> {
     let mut after = match event {
-        Event::Apply { key, now, terms } => apply(record, key, *now, terms)?,
+        Event::Apply {
+            key,
+            generation,
+            now,
+            terms,
+        } => {
+            in_generation(record, *generation)?;
+            apply(record, key, *now, terms)?
+        }
         Event::Claim {
             request,
             generation,
@@ -176,8 +184,8 @@ fn in_generation(record: &Record, order: Generation) -> Result<(), Refusal> {
     match order.cmp(&record.generation) {
         std::cmp::Ordering::Less => Err(Refusal::StaleGeneration),
         std::cmp::Ordering::Equal => Ok(()),
-        // Sent by a door that is about to mark the row. One that died first leaves an order that
-        // nobody waits for: its device asks again.
+        // An order sent by a door that is about to mark the row. One that died first leaves an order
+        // that nobody waits for: its device asks again.
         std::cmp::Ordering::Greater => Err(Refusal::NotMarkedYet),
     }
 }

@@ -106,8 +106,25 @@ fn terms(default: Reprovision) -> ReprovisionTerms {
 fn apply_for(key: KeySource, policy: Reprovision) -> Event {
     Event::Apply {
         key,
+        generation: Generation(1),
         now: NOW,
         terms: terms(policy),
+    }
+}
+
+/// The same submission, judged by a row of this generation.
+fn in_generation(judged: u32, event: Event) -> Event {
+    let Event::Apply {
+        key, now, terms, ..
+    } = event
+    else {
+        unreachable!()
+    };
+    Event::Apply {
+        key,
+        generation: Generation(judged),
+        now,
+        terms,
     }
 }
 
@@ -464,7 +481,8 @@ fn a_committed_certificate_survives_expiry_release_failure_and_renewed_asking() 
 #[test]
 fn a_replacement_is_a_new_generation_beside_the_old_certificate() {
     let confirmed = record(vended(CONFIRMED));
-    let event = apply_for(another_key(), Reprovision::Replace);
+    let key = another_key();
+    let event = apply_for(key.clone(), Reprovision::Replace);
     let after = next(&confirmed, &event).unwrap();
     assert_eq!(after.generation, Generation(2));
     assert_eq!(after.state.issued(), None, "it needs one of its own");
@@ -477,10 +495,17 @@ fn a_replacement_is_a_new_generation_beside_the_old_certificate() {
         }
     );
     // The same again is the same request; a third key has to wait for the grace.
-    assert_eq!(next(&after, &event), Err(Refusal::Already));
+    let again = in_generation(2, apply_for(key, Reprovision::Replace));
+    assert_eq!(next(&after, &again), Err(Refusal::Already));
+    let late = apply_for(another_key(), Reprovision::Replace);
+    assert_eq!(
+        next(&after, &late),
+        Err(Refusal::StaleGeneration),
+        "judged by a row that has moved on"
+    );
     let mut served = after;
     served.state = vended(CONFIRMED);
-    let third = apply_for(another_key(), Reprovision::Replace);
+    let third = in_generation(2, apply_for(another_key(), Reprovision::Replace));
     let until = UnixMillis(61_000);
     assert_eq!(
         next(&served, &third),

@@ -88,6 +88,7 @@ fn life(row: &Record, key: &KeySource) -> Vec<Event> {
     vec![
         Event::Apply {
             key: key.clone(),
+            generation: row.generation,
             now: NOW,
             terms: TERMS,
         },
