@@ -307,3 +307,27 @@ async fn without_time_it_stops_and_says_so() {
     assert!(!summary.complete);
     assert_eq!(summary.rows, 0);
 }
+
+/// A worker that stalled before it activated the old certificate wakes up in the hour that it is kept.
+#[tokio::test]
+async fn a_kept_certificate_that_wakes_up_is_set_inactive_again() {
+    let site = quiet();
+    let mut device = sample::device("SN-1");
+    device.reprovision = Some(cvm_shared::reprovision::Reprovision::Replace);
+    site.world.registry.put(device);
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let id = submit(&site, &sample::csr_pem()).await;
+        site.settle(5).await;
+        site.ask(cvm_testkit::site::confirmation(&id)).await;
+        ids.push(row(&site).state.issued().unwrap().certificate_id.clone());
+    }
+    assert_eq!(sweep(&site, SWEEP_TERMS).await.deactivated, 1);
+    site.world.issuer.activate(&ids[0]).await.unwrap();
+    site.world.clock.advance(15 * MINUTE);
+    assert_eq!(sweep(&site, SWEEP_TERMS).await.deactivated, 0, "once");
+    assert_eq!(site.world.issuer.active(), 1);
+    site.world.clock.advance(HOUR);
+    assert_eq!(sweep(&site, SWEEP_TERMS).await.removed, 1);
+    assert!(!exists(&site, &ids[0]) && exists(&site, &ids[1]));
+}

@@ -47,7 +47,7 @@ pub enum Chore {
 pub fn chores(record: &Record, now: UnixMillis, terms: &CareTerms) -> Vec<Chore> {
     let olds = record.superseded.iter();
     let olds = olds.filter(|old| has_to_go(old, record, now));
-    let mut chores: Vec<Chore> = olds.filter_map(|old| part_with(old, now, terms)).collect();
+    let mut chores: Vec<Chore> = olds.map(|old| part_with(old, now, terms)).collect();
     chores.extend(state_chore(record, now, terms));
     chores
 }
@@ -81,11 +81,14 @@ fn stuck(record: &Record, request: &Request, now: UnixMillis, terms: &CareTerms)
     }))
 }
 
-fn part_with(old: &Superseded, now: UnixMillis, terms: &CareTerms) -> Option<Chore> {
-    let remove = || Chore::Remove(old.issued.clone());
+/// While one is kept INACTIVE it is set INACTIVE again in every round: a worker that had stalled before
+/// it activated this very certificate may have woken up since.
+fn part_with(old: &Superseded, now: UnixMillis, terms: &CareTerms) -> Chore {
+    let kept = |at: UnixMillis| now.since(at) < terms.keep_inactive;
     match (old.ending, old.inactive_at) {
-        (Ending::AtOnce, _) => Some(remove()),
-        (Ending::Grace { .. }, None) => Some(Chore::Deactivate(old.issued.certificate_id.clone())),
-        (Ending::Grace { .. }, Some(at)) => (now.since(at) >= terms.keep_inactive).then(remove),
+        (Ending::Grace { .. }, at) if at.is_none_or(kept) => {
+            Chore::Deactivate(old.issued.certificate_id.clone())
+        }
+        (Ending::Grace { .. } | Ending::AtOnce, _) => Chore::Remove(old.issued.clone()),
     }
 }

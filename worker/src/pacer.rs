@@ -168,11 +168,24 @@ impl<T: Ticks + Clone> Pace<T> {
     }
 }
 
-/// Calls are spread evenly: how large a burst AWS allows is not published.
+/// Calls are spread evenly. What a batch that waits for its last message leaves unused is made up
+/// for in the next one, up to a second's worth: how large a burst AWS allows is not published, and a
+/// bucket that holds less than a second's calls could not be used up by anybody.
 fn limiter<T: Ticks + Clone>(per_second: f64, ticks: &T) -> Limiter<T> {
     let period = Duration::from_secs_f64(1.0 / per_second.max(0.001));
     let quota = Quota::with_period(period).unwrap_or_else(|| Quota::per_second(NonZeroU32::MAX));
-    RateLimiter::direct_with_clock(quota.allow_burst(NonZeroU32::MIN), ticks.clone())
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "rates are between 0 and some thousands; the cast saturates"
+    )]
+    let burst = NonZeroU32::new(per_second.ceil() as u32).unwrap_or(NonZeroU32::MIN);
+    let limiter = RateLimiter::direct_with_clock(quota.allow_burst(burst), ticks.clone());
+    // Nothing was left unused yet: it starts with one turn.
+    if let Some(rest) = NonZeroU32::new(burst.get() - 1) {
+        let _ = limiter.check_n(rest);
+    }
+    limiter
 }
 
 #[cfg(test)]
@@ -221,6 +234,18 @@ mod tests {
         let seconds = seconds_for(100, &pacer, &hand).await;
         let expected = 99.0 / 7.5;
         assert!((seconds - expected).abs() < 0.1, "{seconds}");
+    }
+
+    #[tokio::test]
+    async fn what_a_pause_left_unused_is_made_up_for_up_to_a_second() {
+        let hand = hand();
+        let pacer = Pacer::on(&Rates::uniform(5.0), &hand.0);
+        seconds_for(20, &pacer, &hand).await;
+        hand.0.advance(Duration::from_mins(1));
+        let seconds = seconds_for(5, &pacer, &hand).await;
+        assert!(seconds < 0.01, "{seconds}");
+        let seconds = seconds_for(5, &pacer, &hand).await;
+        assert!((seconds - 1.0).abs() < 0.05, "{seconds}");
     }
 
     #[tokio::test]

@@ -161,16 +161,15 @@ where
         };
         summary.rows += 1;
         for chore in chores(&row, self.clock.now(), care) {
-            if !self.terms.report_only {
-                tracing::info!(%serial, chore = name(&chore), "swept");
-                self.carry_out(&row, &chore).await?;
-            }
-            *counter(summary, &chore) += 1;
+            let done = self.terms.report_only || self.carry_out(&row, &chore).await?;
+            tracing::debug!(%serial, chore = name(&chore), done, "swept");
+            *counter(summary, &chore) += u64::from(done);
         }
         Ok(())
     }
 
-    async fn carry_out(&self, row: &Record, chore: &Chore) -> Result<(), Failure> {
+    /// Whether it made a difference to the row.
+    async fn carry_out(&self, row: &Record, chore: &Chore) -> Result<bool, Failure> {
         let now = self.clock.now();
         let event = match chore {
             Chore::Resend(order) => {
@@ -194,9 +193,8 @@ where
             }
         };
         // A refusal means that the row has moved on; the next sweep sees where to.
-        match write(&self.registry, row.clone(), |_| event.clone()).await? {
-            Written::Applied(_) | Written::Refused(_, _) => Ok(()),
-        }
+        let written = write(&self.registry, row.clone(), |_| event.clone()).await?;
+        Ok(matches!(written, Written::Applied(_)))
     }
 
     async fn destroy(&self, row: &Record, issued: &Issued) -> Result<(), Failure> {

@@ -1,0 +1,130 @@
+//! The device table and its indexes, which follow every write at once.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
+use serde_json::Value;
+
+use crate::evaluate::Item;
+use crate::scalar::Scalar;
+
+/// The partition key.
+pub(crate) const KEY: &str = "productid";
+
+/// A place in an index: its range value, then the item's key.
+pub(crate) type Place = (Option<Scalar>, String);
+
+/// A sparse global secondary index that projects keys only.
+#[derive(Debug)]
+pub(crate) struct Index {
+    pub(crate) hash: String,
+    pub(crate) range: Option<String>,
+    entries: BTreeMap<Scalar, BTreeSet<Place>>,
+}
+
+impl Index {
+    /// Where an item stands; `None` if it lacks an attribute of the index.
+    fn place(&self, key: &str, item: &Item) -> Option<(Scalar, Place)> {
+        let hash = Scalar::of(item.get(&self.hash)?)?;
+        let range = match &self.range {
+            Some(range) => Some(Scalar::of(item.get(range)?)?),
+            None => None,
+        };
+        Some((hash, (range, key.to_owned())))
+    }
+
+    fn add(&mut self, key: &str, item: &Item) {
+        if let Some((hash, place)) = self.place(key, item) {
+            self.entries.entry(hash).or_default().insert(place);
+        }
+    }
+
+    fn remove(&mut self, key: &str, item: &Item) {
+        let Some((hash, place)) = self.place(key, item) else {
+            return;
+        };
+        if let Some(places) = self.entries.get_mut(&hash) {
+            places.remove(&place);
+            if places.is_empty() {
+                self.entries.remove(&hash);
+            }
+        }
+    }
+
+    /// The places of one hash value in their order, after `start`.
+    pub(crate) fn places<'a>(
+        &'a self,
+        hash: &Scalar,
+        start: Option<&Place>,
+    ) -> impl DoubleEndedIterator<Item = &'a Place> + use<'a> {
+        let from = start.map_or(Bound::Unbounded, |place| Bound::Excluded(place.clone()));
+        let places = self.entries.get(hash).into_iter();
+        places.flat_map(move |places| places.range((from.clone(), Bound::Unbounded)))
+    }
+
+    /// The keys that a query returns for a place.
+    pub(crate) fn keys(&self, hash: &Scalar, (range, key): &Place) -> Item {
+        let mut keys = Item::new();
+        keys.insert(KEY.to_owned(), serde_json::json!({ "S": key }));
+        keys.insert(self.hash.clone(), hash.to_json());
+        if let (Some(name), Some(value)) = (&self.range, range) {
+            keys.insert(name.clone(), value.to_json());
+        }
+        keys
+    }
+
+    /// The place that a query's start key names.
+    pub(crate) fn place_of(&self, start: &Value) -> Option<Place> {
+        let key = start.get(KEY)?.get("S")?.as_str()?.to_owned();
+        let range = match &self.range {
+            Some(range) => Some(Scalar::of(start.get(range)?)?),
+            None => None,
+        };
+        Some((range, key))
+    }
+}
+
+/// The table.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    items: BTreeMap<String, Item>,
+    indexes: BTreeMap<String, Index>,
+}
+
+impl Table {
+    pub(crate) fn get(&self, key: &str) -> Option<&Item> {
+        self.items.get(key)
+    }
+
+    pub(crate) fn put(&mut self, key: &str, item: Item) {
+        for index in self.indexes.values_mut() {
+            if let Some(before) = self.items.get(key) {
+                index.remove(key, before);
+            }
+            index.add(key, &item);
+        }
+        self.items.insert(key.to_owned(), item);
+    }
+
+    pub(crate) fn items(&self) -> impl Iterator<Item = &Item> {
+        self.items.values()
+    }
+
+    pub(crate) fn index(&self, name: &str) -> Option<&Index> {
+        self.indexes.get(name)
+    }
+
+    /// Adds an index, with the items that are already there.
+    pub(crate) fn add_index(&mut self, name: &str, hash: &str, range: Option<&str>) {
+        let mut index = Index {
+            hash: hash.to_owned(),
+            range: range.map(ToOwned::to_owned),
+            entries: BTreeMap::new(),
+        };
+        for (key, item) in &self.items {
+            index.add(key, item);
+        }
+        self.indexes.insert(name.to_owned(), index);
+    }
+}
