@@ -1,7 +1,7 @@
 //! The only hand that issues.
 //!
 //! One delivery of one message runs through: [`batch`] (decode, fence off panics, answer the batch),
-//! [`run`] (who may work and for how long), [`plan`] (the next step) and [`steps`] (carries it out through the
+//! [`run`] (who may work and for how long), [`plan`] (the next step) and `steps` (carries it out through the
 //! ports), [`ending`] (how a run ends), [`settle`] (what becomes of the message). [`iot`] alone names the AWS IoT client;
 //! [`verify`] checks what it brings back; [`pacer`] holds the [`rates`].
 //!

@@ -1,6 +1,6 @@
 //! One order, from claim to Vended: who may work, for how long, and what is left when work ends.
 //!
-//! The steps themselves are named by [`crate::plan`] and carried out by [`crate::steps`].
+//! The steps themselves are named by [`crate::plan`] and carried out by `steps`.
 
 use std::time::Duration;
 
