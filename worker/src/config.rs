@@ -35,7 +35,8 @@ pub struct WorkerConfig {
     pub run: Duration,
     /// How long a received message stays hidden.
     pub visibility: Duration,
-    /// After how many receives the queue itself moves a message to the dead letters.
+    /// After how many receives a fault is final. The queue itself gives up later (its
+    /// `maxReceiveCount`): that count is for messages whose workers die.
     pub max_receives: u32,
     /// How fast AWS IoT may be called by all workers together.
     pub rate: RateSource,

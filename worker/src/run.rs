@@ -72,7 +72,7 @@ pub struct WorkTerms {
 pub struct Limits {
     /// When this run is cut off.
     pub deadline: UnixMillis,
-    /// Whether this is the last delivery before the queue gives up: a failure is then final.
+    /// Whether this is the last delivery that counts: a fault is then final.
     pub last: bool,
 }
 

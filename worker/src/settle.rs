@@ -19,14 +19,14 @@ use crate::ending::Stop;
 pub struct Attempt {
     /// How often the message was received, this time included.
     pub receives: u32,
-    /// After how many the queue itself moves it to the dead letters.
+    /// After how many a fault is final; the queue itself gives up at this number or later.
     pub max_receives: u32,
     /// Spreads delays, so that what failed together does not come back together.
     pub jitter: u64,
 }
 
 impl Attempt {
-    /// Whether the queue will not deliver the message again.
+    /// Whether a fault is final now.
     pub fn is_last(&self) -> bool {
         self.receives >= self.max_receives
     }

@@ -30,6 +30,8 @@ use crate::error::Error;
 
 /// After so many receives a queue gives a message up; the worker is told the same.
 pub const MAX_RECEIVES: u32 = 10;
+/// After how many receives the queue itself gives up, as in the template.
+pub const QUEUE_RECEIVES: u32 = 30;
 
 /// An AWS.
 #[derive(Debug)]
@@ -182,7 +184,7 @@ impl Backend {
             return Ok(stand_in.account().add_queue(name));
         }
         let redrive = dead.map(|arn| {
-            serde_json::json!({ "deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVES })
+            serde_json::json!({ "deadLetterTargetArn": arn, "maxReceiveCount": QUEUE_RECEIVES })
                 .to_string()
         });
         let call = aws_sdk_sqs::Client::new(&self.sdk)

@@ -226,7 +226,7 @@ async fn queues(backend: &Backend, plan: &Plan) -> Result<Queues, Error> {
         return backend.queues("burst", plan.visibility_seconds).await;
     };
     account.set_visibility(Duration::from_secs(plan.visibility_seconds));
-    account.set_max_receives(crate::backend::MAX_RECEIVES);
+    account.set_max_receives(crate::backend::QUEUE_RECEIVES);
     Ok(Queues {
         work: account.queue_url(),
         dead: account.dead_letter_queue_url(),
