@@ -1,6 +1,6 @@
 //! The real function binaries in the emulator, under the template's roles, from submission to MQTT.
 //!
-//! One emulator serves all trials but those that kill workers, which have their own. It is started
+//! One emulator serves all trials but those that kill workers or sweep, which have their own. It is started
 //! before the first and stopped after the last; nothing stays running.
 
 #![allow(
@@ -54,7 +54,6 @@ fn trials(runtime: &Arc<Runtime>, lab: &Shared) -> Vec<Trial> {
         contracts::the_table_in_dynamodb,
         contracts::the_vault_in_s3,
         contracts::the_issuer_in_aws_iot,
-        contracts::the_waiting_rows_in_dynamodb,
         life::from_submission_to_mqtt_in_csr_mode,
         life::from_submission_to_mqtt_in_keys_mode,
         life::a_thing_is_made_with_type_group_and_attributes,
@@ -67,18 +66,31 @@ fn trials(runtime: &Arc<Runtime>, lab: &Shared) -> Vec<Trial> {
         messages::poison_is_parked_with_its_reason,
         messages::a_dead_letter_is_replayed_once_its_cause_is_mended,
         calls::calls_for_one_certificate,
-        sweep::an_orphan_is_swept_and_everything_else_stays,
-        sweep::the_janitors_own_function_goes_round,
     ];
-    let killed = runtime.clone();
-    trials.push(Trial::test(
+    trials.push(alone(
+        runtime,
         "kill::a_worker_killed_in_the_middle_loses_nothing",
-        move || {
-            killed.block_on(kill::a_worker_killed_in_the_middle_loses_nothing());
-            Ok(())
-        },
+        kill::a_worker_killed_in_the_middle_loses_nothing,
+    ));
+    trials.push(alone(
+        runtime,
+        "sweep::the_janitor_mends_what_it_should_and_leaves_the_rest",
+        sweep::the_janitor_mends_what_it_should_and_leaves_the_rest,
     ));
     trials
+}
+
+/// A trial with a lab of its own: what it does or looks at is the whole account.
+fn alone<F, T>(runtime: &Arc<Runtime>, name: &str, test: T) -> Trial
+where
+    F: Future<Output = ()>,
+    T: FnOnce() -> F + Send + 'static,
+{
+    let runtime = runtime.clone();
+    Trial::test(name, move || {
+        runtime.block_on(test());
+        Ok(())
+    })
 }
 
 fn in_lab<F, T>(runtime: &Arc<Runtime>, lab: &Shared, name: &str, test: T) -> Trial

@@ -27,6 +27,7 @@ use cvm_worker::sweep::Janitor;
 use cvm_worker::sweep::SweepTerms;
 use cvm_worker::table::Table;
 
+use crate::contracts;
 use crate::lab::Lab;
 
 /// A clock that is two hours ahead: what was created a moment ago is old enough.
@@ -43,8 +44,16 @@ impl Clock for Ahead {
     }
 }
 
+pub(crate) async fn the_janitor_mends_what_it_should_and_leaves_the_rest() {
+    let lab = Arc::new(Lab::start().await);
+    contracts::the_waiting_rows_in_dynamodb(lab.clone()).await;
+    the_janitors_own_function_goes_round(lab.clone()).await;
+    an_orphan_is_swept_and_everything_else_stays(lab.clone()).await;
+    Lab::stop(lab).await;
+}
+
 /// The real binary under the template's role: every call that a round makes is allowed.
-pub(crate) async fn the_janitors_own_function_goes_round(lab: Arc<Lab>) {
+async fn the_janitors_own_function_goes_round(lab: Arc<Lab>) {
     let serial = "E2E-revoked";
     lab.put(&lab.device(serial)).await;
     lab.submit(serial, sample::TOKEN, Some(&sample::csr_pem_of(serial)))
@@ -79,7 +88,7 @@ pub(crate) async fn the_janitors_own_function_goes_round(lab: Arc<Lab>) {
     lab.vended("E2E-lost", Duration::from_mins(1)).await;
 }
 
-pub(crate) async fn an_orphan_is_swept_and_everything_else_stays(lab: Arc<Lab>) {
+async fn an_orphan_is_swept_and_everything_else_stays(lab: Arc<Lab>) {
     let issuer = || {
         let pacer = Pacer::new(&Rates::uniform(100.0));
         AwsIssuer::new(client(&lab.site.emulator.sdk()), pacer, Ahead)

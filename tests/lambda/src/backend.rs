@@ -28,7 +28,7 @@ use serde_json::Value;
 
 use crate::error::Error;
 
-/// After so many receives a queue gives a message up; the worker is told the same.
+/// After so many receives a fault is final for the worker.
 pub const MAX_RECEIVES: u32 = 10;
 /// After how many receives the queue itself gives up, as in the template.
 pub const QUEUE_RECEIVES: u32 = 30;
@@ -75,6 +75,8 @@ const VENDED: &str = "-1";
 /// What a device's row says, read off the table itself: not even our own reader is trusted here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Row {
+    /// Its `applyState`.
+    pub state: String,
     /// Whether it is Vended.
     pub vended: bool,
     /// Whether the device has confirmed.
@@ -252,6 +254,7 @@ impl Backend {
         let item = got.item.unwrap_or_default();
         let state = item.get("applyState").and_then(|value| value.as_n().ok());
         Ok(Row {
+            state: state.cloned().unwrap_or_default(),
             vended: state.is_some_and(|state| state == VENDED),
             confirmed: item.contains_key("confirmedAt"),
             certificate: item

@@ -3,6 +3,7 @@
 mod outcome;
 mod plan;
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use cvm_shared::ports::Clock as _;
 
 use crate::backend::Backend;
 use crate::backend::Queues;
+use crate::backend::Row;
 use crate::error::Error;
 use crate::fleet;
 use crate::fleet::Journey;
@@ -181,7 +183,7 @@ impl<'a> Burst<'a> {
             timeline: gauge.map(Gauge::timeline).unwrap_or_default(),
             took: seen.took,
             waits: waits(&seen.journeys),
-            lost: seen.journeys.into_iter().filter_map(lost).collect(),
+            lost: lost(&seen.journeys, &self.members, &rows),
             kills: seen.kills,
             tally: self.lane.poller.tally(),
         })
@@ -255,9 +257,22 @@ fn waits(journeys: &[Journey]) -> Vec<Duration> {
     waits
 }
 
-fn lost(journey: Journey) -> Option<(String, String)> {
-    let cause = journey.ended.err()?;
-    Some((journey.serial.to_string(), cause))
+/// Who has no certificate, with what the device and its row say.
+fn lost(journeys: &[Journey], members: &[Member], rows: &[Row]) -> Vec<(String, String)> {
+    let states = members
+        .iter()
+        .zip(rows)
+        .map(|(member, row)| (&member.serial, &row.state));
+    let states: BTreeMap<_, _> = states.collect();
+    let told = |journey: &Journey| {
+        let cause = journey.ended.as_ref().err()?;
+        let state = states.get(&journey.serial)?;
+        Some((
+            journey.serial.to_string(),
+            format!("{cause} (applyState {state})"),
+        ))
+    };
+    journeys.iter().filter_map(told).collect()
 }
 
 /// Every device has a connection of its own now and then, and so has its other end.
