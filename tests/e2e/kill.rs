@@ -60,18 +60,24 @@ async fn kill_at_work(lab: &Lab, name: &str) {
         }
     });
     assert!(caught.await.is_some(), "{name} was never worked on");
-    let struck = kill_workers(&lab.site.outputs.worker_function).await;
+    let struck = kill_workers(lab).await;
     assert!(struck > 0, "no worker to kill");
 }
 
-/// Kills every process of this function; the emulator tells its name in their environment.
-async fn kill_workers(function: &str) -> usize {
-    let mark = format!("AWS_LAMBDA_FUNCTION_NAME={function}\0");
+/// Kills every process of this lab's worker, and of no other lab's: the emulator tells name and
+/// endpoint in their environment.
+async fn kill_workers(lab: &Lab) -> usize {
+    let function = &lab.site.outputs.worker_function;
+    let marks = [
+        format!("AWS_LAMBDA_FUNCTION_NAME={function}\0"),
+        format!("AWS_ENDPOINT_URL={}\0", lab.site.emulator.endpoint()),
+    ];
     let mut struck = 0;
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
         let environment = String::from_utf8_lossy(&environment).into_owned() + "\0";
-        if environment.contains(&mark) && is_bootstrap(&entry.path()) {
+        let is_ours = marks.iter().all(|mark| environment.contains(mark));
+        if is_ours && is_bootstrap(&entry.path()) {
             let pid = entry.file_name().into_string().unwrap();
             let killed = tokio::process::Command::new("kill")
                 .args(["-9", &pid])

@@ -85,10 +85,7 @@ impl<'a> Burst<'a> {
     pub async fn run(self, progress: &(dyn Fn(Progress) + Sync)) -> Result<Outcome, Error> {
         let began = SystemClock.now();
         let until = began.plus(self.plan.limit);
-        let killer = self
-            .plan
-            .kill_every
-            .map(|every| Killer::start(self.lane.worker.clone(), every, self.plan.kills_most));
+        let killer = self.plan.kill_every.map(|every| self.killer(every));
         let gauge = self
             .backend
             .account()
@@ -117,6 +114,11 @@ impl<'a> Burst<'a> {
             gauge,
         };
         Box::pin(self.outcome(seen)).await
+    }
+
+    fn killer(&self, every: Duration) -> Killer {
+        let (worker, plan) = (self.lane.worker.clone(), self.plan);
+        Killer::start(worker, every, plan.kills_most, plan.seed)
     }
 
     async fn watch(

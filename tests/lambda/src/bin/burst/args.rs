@@ -33,7 +33,7 @@ pub(crate) struct Args {
     /// The fraction of AWS IoT calls that are throttled at random, beside the quota.
     #[arg(long, value_name = "FRACTION", default_value_t = 0.3, value_parser = fraction)]
     throttle: f64,
-    /// Kill a busy worker every so many seconds; 0: never.
+    /// Kill a busy worker every so many seconds, more or less; 0: never.
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0, allow_negative_numbers = true, value_parser = not_negative)]
     kill_every: f64,
     /// The fraction of messages that are delivered twice.
