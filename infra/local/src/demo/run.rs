@@ -96,7 +96,11 @@ async fn set_up(args: &Args, screen: &Screen, workspace: &Workspace) -> Result<S
 
     let step = screen.step("stack");
     // The least that the API may ask for: nobody should wait for a demo's sake.
-    let parameters = Parameters::from([("PollAfterSeconds".to_owned(), "1".to_owned())]);
+    // The emulator does not know Service Quotas, and asking it in vain takes two seconds.
+    let parameters = Parameters::from([
+        ("PollAfterSeconds".to_owned(), "1".to_owned()),
+        ("IotCallsPerSecond".to_owned(), "10".to_owned()),
+    ]);
     let outputs = stack::deploy(&venv, &emulator, &functions, STACK, &parameters).await?;
     step.done(format!("{STACK}, from infra/template.yaml"));
     Ok(Site { emulator, outputs })
