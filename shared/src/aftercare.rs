@@ -1,9 +1,10 @@
-//! The part of [`crate::transition`] that comes after, or goes wrong: bundles that expire, orders
+//! The part of [`crate::transition`] that comes after, or goes wrong: bundles that are confirmed or expire, orders
 //! that are lost, devices that are provisioned anew, certificates that have to go.
 
 use crate::event::Refusal;
 use crate::failure::FailureCode;
 use crate::ids::CertificateId;
+use crate::ids::RequestId;
 use crate::record::Issued;
 use crate::record::Record;
 use crate::record::Resent;
@@ -47,6 +48,40 @@ pub(crate) fn replace(
         inactive_at: None,
     });
     Ok(after)
+}
+
+pub(crate) fn confirm(
+    record: &Record,
+    asked: &RequestId,
+    now: UnixMillis,
+) -> Result<Record, Refusal> {
+    if record.state.request_id().is_some_and(|held| held != asked) {
+        return Err(Refusal::OtherRequest);
+    }
+    match &record.state {
+        State::Disabled => Err(Refusal::Disabled),
+        State::Registered => Err(Refusal::NothingAsked),
+        State::Requested { .. } | State::Issuing { .. } | State::Failed { .. } => {
+            Err(Refusal::NotIssued)
+        }
+        State::Vended {
+            delivery: Delivery::Confirmed { .. },
+            ..
+        } => Err(Refusal::Already),
+        // One that expired a moment after it was fetched is in use all the same.
+        State::Vended {
+            request,
+            issued,
+            delivery: Delivery::Waiting { .. } | Delivery::Expired { .. },
+        } => Ok(with(
+            record,
+            State::Vended {
+                request: request.clone(),
+                issued: issued.clone(),
+                delivery: Delivery::Confirmed { at: now },
+            },
+        )),
+    }
 }
 
 pub(crate) fn expire(record: &Record, now: UnixMillis) -> Result<Record, Refusal> {

@@ -60,7 +60,7 @@ pub fn next(record: &Record, event: &Event) -> Result<Record, Refusal> {
             unused,
         } => settled(fail(record, fence, *failure, *now)?, *unused),
         Event::Release { fence, unused } => settled(release(record, fence)?, *unused),
-        Event::Confirm { request, now } => confirm(record, request, *now)?,
+        Event::Confirm { request, now } => aftercare::confirm(record, request, *now)?,
         Event::Expire { now } => aftercare::expire(record, *now)?,
         Event::Resend { now } => aftercare::resend(record, *now)?,
         Event::Abandon { now } => aftercare::abandon(record, *now)?,
@@ -374,36 +374,6 @@ fn settled(record: Record, unused: bool) -> Record {
         record.creates
     };
     Record { creates, ..record }
-}
-
-fn confirm(record: &Record, asked: &RequestId, now: UnixMillis) -> Result<Record, Refusal> {
-    if record.state.request_id().is_some_and(|held| held != asked) {
-        return Err(Refusal::OtherRequest);
-    }
-    match &record.state {
-        State::Disabled => Err(Refusal::Disabled),
-        State::Registered => Err(Refusal::NothingAsked),
-        State::Requested { .. } | State::Issuing { .. } | State::Failed { .. } => {
-            Err(Refusal::NotIssued)
-        }
-        State::Vended {
-            delivery: Delivery::Confirmed { .. },
-            ..
-        } => Err(Refusal::Already),
-        // One that expired a moment after it was fetched is in use all the same.
-        State::Vended {
-            request,
-            issued,
-            delivery: Delivery::Waiting { .. } | Delivery::Expired { .. },
-        } => Ok(with(
-            record,
-            State::Vended {
-                request: request.clone(),
-                issued: issued.clone(),
-                delivery: Delivery::Confirmed { at: now },
-            },
-        )),
-    }
 }
 
 #[cfg(test)]

@@ -234,7 +234,8 @@ impl Site {
     }
 }
 
-fn event(held: &[Message]) -> SqsEvent {
+/// The messages as the event source hands them to a worker.
+pub fn event(held: &[Message]) -> SqsEvent {
     let mut event = SqsEvent::default();
     event.records = held
         .iter()

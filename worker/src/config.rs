@@ -161,7 +161,7 @@ mod tests {
             ("CVM_VISIBILITY_SECONDS", "180"),
             ("CVM_MAX_RECEIVES", "5"),
             ("CVM_IOT_RATE", "5"),
-            ("CVM_WORKERS", "2"),
+            ("CVM_WORKERS", "4"),
             ("CVM_BUNDLE_DAYS", "7"),
             ("CVM_CREATES_PER_DAY", "12"),
         ]

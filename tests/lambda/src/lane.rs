@@ -64,7 +64,7 @@ impl Default for LaneOptions {
             creates_per_day: 12,
             poll_seconds: 2,
             doors: 4,
-            workers: 2,
+            workers: 4,
             batch: crate::poller::BATCH_MAX,
             duplicate: 0.0,
             loss: Loss::WaitOut,

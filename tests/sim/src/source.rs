@@ -4,10 +4,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use aws_lambda_events::event::sqs::SqsEvent;
-use aws_lambda_events::event::sqs::SqsMessage;
 use cvm_shared::ports::Clock as _;
 use cvm_testkit::queue::Message;
+use cvm_testkit::site::event;
 use cvm_worker::batch::work_off;
 use cvm_worker::sweep::Summary;
 
@@ -137,25 +136,6 @@ fn clock_error(site: &Site) -> i64 {
     }
     let off = i64::try_from(site.dice.below(2 * most)).unwrap_or_default();
     off - i64::try_from(most).unwrap_or_default()
-}
-
-fn event(held: &[Message]) -> SqsEvent {
-    let mut event = SqsEvent::default();
-    event.records = held
-        .iter()
-        .map(|message| {
-            let mut record = SqsMessage::default();
-            record.message_id = Some(message.id.clone());
-            record.receipt_handle = Some(message.id.clone());
-            record.body = Some(message.body.clone());
-            let count = message.receives.to_string();
-            record
-                .attributes
-                .insert("ApproximateReceiveCount".to_owned(), count);
-            record
-        })
-        .collect();
-    event
 }
 
 /// Sweeps for ever.
