@@ -33,9 +33,10 @@ pub(crate) struct Args {
     /// The fraction of AWS IoT calls that are throttled at random, beside the quota.
     #[arg(long, value_name = "FRACTION", default_value_t = 0.3, value_parser = fraction)]
     throttle: f64,
-    /// Kill a busy worker every so many seconds, more or less; 0: never.
-    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, allow_negative_numbers = true, value_parser = not_negative)]
-    kill_every: f64,
+    /// Kill a busy worker every so many seconds, more or less; 0: never. If not given: 5, and 1 on the emulator,
+    /// where all is over in a few seconds.
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = not_negative)]
+    kill_every: Option<f64>,
     /// The fraction of messages that are delivered twice.
     #[arg(long, value_name = "FRACTION", default_value_t = 0.1, value_parser = fraction)]
     duplicate: f64,
@@ -85,7 +86,10 @@ impl Args {
     /// What is to happen.
     pub(crate) fn plan(&self) -> Plan {
         let usual = if self.emulator { 40 } else { 2000 };
-        let kill_every = (self.kill_every > 0.0).then(|| Duration::from_secs_f64(self.kill_every));
+        let every = self
+            .kill_every
+            .unwrap_or(if self.emulator { 1.0 } else { 5.0 });
+        let kill_every = (every > 0.0).then(|| Duration::from_secs_f64(every));
         Plan {
             devices: self.devices.unwrap_or(usual) as usize,
             keys: self.keys,
