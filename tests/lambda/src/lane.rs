@@ -231,3 +231,22 @@ impl Place<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The template cannot say it once: the emulator wants MaximumConcurrency to be a literal.
+    #[test]
+    fn a_lane_and_the_template_have_as_many_workers_and_messages() {
+        let template = include_str!("../../../infra/template.yaml");
+        let LaneOptions { workers, batch, .. } = LaneOptions::default();
+        for line in [
+            format!("CVM_WORKERS: \"{workers}\""),
+            format!("MaximumConcurrency: {workers}\n"),
+            format!("BatchSize: {batch}\n"),
+        ] {
+            assert_eq!(template.matches(&line).count(), 1, "{line}");
+        }
+    }
+}
