@@ -13,6 +13,8 @@ use cvm_shared::trust::TrustBundle;
 pub struct IngestConfig {
     /// The device table's name.
     pub table: String,
+    /// The table of what may happen only once.
+    pub guard_table: String,
     /// The work queue.
     pub queue_url: String,
     /// The bucket of staged bundles.
@@ -32,6 +34,8 @@ pub struct Terms {
     pub poll_seconds: u64,
     /// What a device that was served may have by asking again.
     pub reprovision: ReprovisionTerms,
+    /// Whether the table may hold stretched secrets. Then every plain token is stretched, known or not.
+    pub weak_secrets: bool,
 }
 
 impl IngestConfig {
@@ -44,12 +48,14 @@ impl IngestConfig {
         })?;
         let config = Self {
             table: env.text("CVM_TABLE")?,
+            guard_table: env.text("CVM_GUARD_TABLE")?,
             queue_url: env.text("CVM_QUEUE_URL")?,
             bucket: env.text("CVM_BUCKET")?,
             terms: Terms {
                 presign: Duration::from_secs(env.number("CVM_PRESIGN_SECONDS", 10..=120)?),
                 poll_seconds: env.number("CVM_POLL_SECONDS", 1..=3600)?,
                 reprovision: reprovision(&mut env)?,
+                weak_secrets: env.choice("CVM_WEAK_SECRETS", ["refuse", "stretch"])? == "stretch",
             },
             trust,
         };
@@ -77,6 +83,8 @@ mod tests {
     fn with(changes: &[(&str, &str)]) -> Result<IngestConfig, String> {
         let mut vars = vec![
             ("CVM_TABLE", "t"),
+            ("CVM_GUARD_TABLE", "g"),
+            ("CVM_WEAK_SECRETS", "refuse"),
             ("CVM_QUEUE_URL", "q"),
             ("CVM_BUCKET", "b"),
             ("CVM_PRESIGN_SECONDS", "120"),

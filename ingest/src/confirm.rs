@@ -9,9 +9,11 @@ use cvm_shared::event::Event;
 use cvm_shared::event::Refusal;
 use cvm_shared::ids::RequestId;
 use cvm_shared::ports::Clock;
+use cvm_shared::ports::Guard;
 use cvm_shared::ports::Random;
 use cvm_shared::ports::Registry;
 use cvm_shared::ports::Vault;
+use cvm_shared::record::Record;
 use cvm_shared::transition::next;
 use cvm_shared::write::Written;
 use cvm_shared::write::write;
@@ -19,18 +21,28 @@ use cvm_shared::write::write;
 use crate::credentials::Credentials;
 use crate::door::Door;
 use crate::http::Answer;
+use crate::http::Asked;
+use crate::login::Effect;
 use crate::problem::Refused;
 
-impl<R, Q, V, C, N> Door<R, Q, V, C, N>
+impl<R, Q, V, G, C, N> Door<R, Q, V, G, C, N>
 where
     R: Registry,
     V: Vault,
+    G: Guard,
     C: Clock,
     N: Random,
 {
     /// `POST /v1/certificates/{requestId}/confirm`. Repeatable.
-    pub(crate) async fn confirm(&self, shown: &Credentials, id: &str) -> Result<Answer, Refused> {
-        let row = self.login(shown).await?;
+    pub(crate) async fn confirm(&self, asked: &Asked, id: &str) -> Result<Answer, Refused> {
+        let who = Credentials::of(asked)?.ok_or(Refused::Unauthorized)?;
+        let admitted = self.login(&who, asked, Effect::Some).await?;
+        let confirmed = self.confirmed(*admitted.row, id).await;
+        let answer = confirmed.unwrap_or_else(|refused| refused.tell());
+        Ok(admitted.countersign.sign(answer))
+    }
+
+    async fn confirmed(&self, row: Record, id: &str) -> Result<Answer, Refused> {
         let event = Event::Confirm {
             request: RequestId::parse(id).map_err(|_| Refused::NotFound)?,
             now: self.clock.now(),
@@ -43,10 +55,11 @@ where
             self.vault.shred(&issued.bundle.key).await?;
         }
         match write(&self.registry, row, |_| event.clone()).await? {
-            Written::Applied(_) | Written::Refused(_, Refusal::Already) => {}
+            Written::Applied(row) | Written::Refused(row, Refusal::Already) => {
+                tracing::info!(serial = %row.serial, request = id, "confirmed");
+            }
             Written::Refused(_, refusal) => return Err(refused(&refusal)),
         }
-        tracing::info!(serial = %shown.serial, request = id, "confirmed");
         Ok(Answer::empty(StatusCode::NO_CONTENT))
     }
 }

@@ -1,30 +1,24 @@
-//! Who asks: one login, one refusal, the same work whoever it is.
+//! The door's ports, terms and keys, and how it tells a device to wait.
 
-use cvm_shared::failure::Failure;
-use cvm_shared::ids::SerialNumber;
 use cvm_shared::ports::Random;
-use cvm_shared::ports::Registry;
-use cvm_shared::record::Record;
-use cvm_shared::state::State;
 use cvm_shared::trust::TrustBundle;
-use cvm_shared::verifier::Verifier;
 
 use crate::config::Terms;
-use crate::credentials::Credentials;
-use crate::problem::Refused;
 
 /// The door's ports and terms.
 #[derive(Debug)]
-pub struct Door<R, Q, V, C, N> {
+pub struct Door<R, Q, V, G, C, N> {
     /// The device table.
     pub registry: R,
     /// The way into the work queue.
     pub queue: Q,
     /// The bucket of bundles.
     pub vault: V,
+    /// What may happen only once.
+    pub guard: G,
     /// Time.
     pub clock: C,
-    /// Randomness for jitter.
+    /// Randomness for jitter and nonces.
     pub random: N,
     /// What devices are told about time.
     pub terms: Terms,
@@ -37,7 +31,7 @@ pub struct Door<R, Q, V, C, N> {
 /// A key that makes a stand-in verifier for each serial number. Not printable: who has it can tell
 /// stand-ins from the real thing.
 #[derive(Clone)]
-pub struct DummyKey([u8; 32]);
+pub struct DummyKey(pub(crate) [u8; 32]);
 
 impl DummyKey {
     /// A fresh key for this process.
@@ -55,34 +49,10 @@ impl std::fmt::Debug for DummyKey {
     }
 }
 
-impl<R, Q, V, C, N> Door<R, Q, V, C, N>
+impl<R, Q, V, G, C, N> Door<R, Q, V, G, C, N>
 where
-    R: Registry,
     N: Random,
 {
-    /// The device's row, if it may log in. Unknown, disabled and wrong all take one read and the
-    /// same derivations, and end in the same refusal.
-    pub(crate) async fn login(&self, shown: &Credentials) -> Result<Record, Refused> {
-        let row = self.row(&shown.serial).await?;
-        let stand_in = Verifier::dummy(&self.dummy.0, &shown.serial);
-        let admitted = row.filter(|row| row.state != State::Disabled);
-        let verifier = admitted.as_ref().map_or(&stand_in, |row| &row.verifier);
-        let accepted = verifier.accepts(&shown.serial, &shown.token);
-        admitted.filter(|_| accepted).ok_or(Refused::Unauthorized)
-    }
-
-    async fn row(&self, serial: &SerialNumber) -> Result<Option<Record>, Refused> {
-        match self.registry.load(serial).await {
-            Ok(row) => Ok(row),
-            // A row that cannot be read admits nobody, and must not tell that it is there.
-            Err(failure @ Failure::CorruptRow { .. }) => {
-                tracing::error!(%serial, %failure, "a device row is unreadable");
-                Ok(None)
-            }
-            Err(failure) => Err(failure.into()),
-        }
-    }
-
     /// Seconds until the next poll, spread over half as much again.
     pub(crate) fn poll_after(&self) -> u64 {
         let [low, high, ..] = self.random.bytes();

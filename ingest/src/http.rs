@@ -22,6 +22,8 @@ use crate::problem::Refused;
 pub struct Asked {
     /// The method.
     pub method: Method,
+    /// The host that was asked, in lower case, as the gateway knows it: what a proof is for.
+    pub audience: String,
     /// The path, as sent.
     pub path: String,
     /// The headers.
@@ -43,6 +45,12 @@ impl Asked {
         let text = Zeroizing::new(event.body.unwrap_or_default());
         Ok(Self {
             method: event.request_context.http.method,
+            // From the gateway, not from the Host header, which is the sender's.
+            audience: event
+                .request_context
+                .domain_name
+                .unwrap_or_default()
+                .to_ascii_lowercase(),
             path: event.raw_path.unwrap_or_default(),
             headers: event.headers,
             body: decoded(&text, event.is_base64_encoded)?,

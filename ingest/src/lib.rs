@@ -1,8 +1,8 @@
 //! The open door: authenticates devices, accepts what they ask for, shows how it stands.
 //!
 //! It cannot issue. One request runs through: [`http`] (what came, what goes back), [`routes`]
-//! (which call it is), [`door`] (who asks), then [`submit`], [`show`], [`confirm`] or [`roots`].
-//! Every refusal is a member of the closed list in [`problem`].
+//! (which call it is), [`credentials`] and [`login`] (who asks), then [`submit`], [`show`], [`confirm`] or [`roots`].
+//! [`countersign`] proves the answer. Every refusal is a member of the closed list in [`problem`].
 
 #![cfg_attr(
     test,
@@ -16,9 +16,13 @@
 
 pub mod config;
 pub mod confirm;
+pub mod countersign;
 pub mod credentials;
 pub mod door;
 pub mod http;
+pub mod login;
+pub mod nonces;
+pub mod pace;
 pub mod problem;
 pub mod roots;
 pub mod routes;

@@ -4,6 +4,7 @@ use aws_lambda_events::event::apigw::ApiGatewayV2httpRequest;
 use cvm_aws::clients::CallLimits;
 use cvm_aws::clients::sdk_config;
 use cvm_aws::config::Env;
+use cvm_aws::guard::DynamoGuard;
 use cvm_aws::queue::SqsQueue;
 use cvm_aws::registry::DynamoRegistry;
 use cvm_aws::system::SystemClock;
@@ -30,6 +31,11 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let door = Door {
         registry: DynamoRegistry::new(aws_sdk_dynamodb::Client::new(&sdk), config.table),
         queue: SqsQueue::new(aws_sdk_sqs::Client::new(&sdk), config.queue_url),
+        guard: DynamoGuard::new(
+            aws_sdk_dynamodb::Client::new(&sdk),
+            config.guard_table,
+            SystemRandom,
+        ),
         vault: S3Vault::new(aws_sdk_s3::Client::new(&sdk), config.bucket, None),
         clock: SystemClock,
         random: SystemRandom,

@@ -3,17 +3,21 @@
 use ::http::StatusCode;
 use cvm_shared::api::PROBLEM_TYPE;
 use cvm_shared::api::Problem;
-use cvm_shared::api::TOKEN_SCHEME;
 use cvm_shared::failure::Failure;
 use cvm_shared::ids::Malformed;
 
 use crate::http::Answer;
+
+/// The schemes that a device may log in by, the better one first.
+const CHALLENGE: &str = "CVM1, CVM1-TOKEN";
 
 /// Why a request is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// The request is malformed.
     BadRequest(Malformed),
+    /// The moment or the nonce of a proof will not do: a fresh nonce helps.
+    BadNonce(Malformed),
     /// Unknown, wrong or disabled: never told apart.
     Unauthorized,
     /// No such path, or no such request of this device.
@@ -51,7 +55,7 @@ pub enum Refused {
 impl Refused {
     fn status(&self) -> StatusCode {
         match self {
-            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::BadRequest(_) | Self::BadNonce(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
@@ -71,6 +75,7 @@ impl Refused {
     fn words(&self) -> (&'static str, &'static str) {
         match self {
             Self::BadRequest(_) => ("bad_request", "The request is malformed"),
+            Self::BadNonce(_) => ("bad_nonce", "The proof is not fresh"),
             Self::Unauthorized => ("unauthorized", "The device is not authenticated"),
             Self::NotFound => ("not_found", "There is nothing here"),
             Self::MethodNotAllowed(_) => ("method_not_allowed", "The path has other methods"),
@@ -98,11 +103,19 @@ impl Refused {
         self.words().0
     }
 
+    /// The answer, noted in the log by its code.
+    pub(crate) fn tell(&self) -> Answer {
+        tracing::info!(code = self.code(), "refused");
+        self.answer()
+    }
+
     /// The answer. Two refusals for one reason are the same bytes.
     pub fn answer(&self) -> Answer {
         let (status, (code, title)) = (self.status(), self.words());
         let detail = match self {
-            Self::BadRequest(malformed) | Self::BadCsr(malformed) => Some(malformed.to_string()),
+            Self::BadRequest(malformed) | Self::BadNonce(malformed) | Self::BadCsr(malformed) => {
+                Some(malformed.to_string())
+            }
             Self::Unauthorized
             | Self::NotFound
             | Self::MethodNotAllowed(_)
@@ -124,12 +137,13 @@ impl Refused {
         };
         let answer = Answer::json(status, PROBLEM_TYPE, &problem);
         match self {
-            Self::Unauthorized => answer.header("www-authenticate", TOKEN_SCHEME),
+            Self::Unauthorized => answer.header("www-authenticate", CHALLENGE),
             Self::MethodNotAllowed(allowed) => answer.header("allow", allowed),
             Self::Unavailable { retry_after } | Self::ReplacementPending { retry_after } => {
                 answer.header("retry-after", &retry_after.to_string())
             }
             Self::BadRequest(_)
+            | Self::BadNonce(_)
             | Self::NotFound
             | Self::OtherRequest
             | Self::Confirmed

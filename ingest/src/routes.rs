@@ -2,20 +2,20 @@
 
 use ::http::Method;
 use cvm_shared::api::CERTIFICATES_PATH;
+use cvm_shared::api::NONCE_PATH;
 use cvm_shared::api::TRUST_BUNDLE_PATH;
 use cvm_shared::ports::Clock;
+use cvm_shared::ports::Guard;
 use cvm_shared::ports::Queue;
 use cvm_shared::ports::Random;
 use cvm_shared::ports::Registry;
 use cvm_shared::ports::Vault;
 
-use crate::credentials::Credentials;
 use crate::door::Door;
 use crate::http::Answer;
 use crate::http::Asked;
 use crate::problem::Refused;
 use crate::roots::trust_bundle;
-use crate::submission::Submission;
 
 /// A call of the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,7 @@ enum Route<'a> {
     Submit,
     Show(&'a str),
     Confirm(&'a str),
+    Nonce,
     TrustBundle,
 }
 
@@ -32,6 +33,9 @@ fn route<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Refused> {
     }
     if path == TRUST_BUNDLE_PATH {
         return only(method, &Method::GET, "GET", Route::TrustBundle);
+    }
+    if path == NONCE_PATH {
+        return only(method, &Method::GET, "GET", Route::Nonce);
     }
     let below = path
         .strip_prefix(CERTIFICATES_PATH)
@@ -61,11 +65,12 @@ fn only<'a>(
     }
 }
 
-impl<R, Q, V, C, N> Door<R, Q, V, C, N>
+impl<R, Q, V, G, C, N> Door<R, Q, V, G, C, N>
 where
     R: Registry,
     Q: Queue,
     V: Vault,
+    G: Guard,
     C: Clock,
     N: Random,
 {
@@ -76,18 +81,16 @@ where
             Ok(asked) => Box::pin(self.dispatch(&asked)).await,
             Err(refused) => Err(refused),
         };
-        answered.unwrap_or_else(|refused| {
-            tracing::info!(code = refused.code(), "refused");
-            refused.answer()
-        })
+        let answer = answered.unwrap_or_else(|refused| refused.tell());
+        self.with_nonce(answer).await
     }
 
     async fn dispatch(&self, asked: &Asked) -> Result<Answer, Refused> {
-        let credentials = || Credentials::parse(asked.header("authorization")?);
         match route(&asked.method, &asked.path)? {
-            Route::Submit => self.submit(Submission::read(asked)?).await,
-            Route::Show(id) => self.show(&credentials()?, id).await,
-            Route::Confirm(id) => self.confirm(&credentials()?, id).await,
+            Route::Submit => self.submit(asked).await,
+            Route::Show(id) => self.show(asked, id).await,
+            Route::Confirm(id) => self.confirm(asked, id).await,
+            Route::Nonce => self.nonce().await,
             Route::TrustBundle => trust_bundle(&self.trust, asked),
         }
     }
@@ -108,6 +111,7 @@ mod tests {
             route(&Method::POST, "/v1/certificates/x/confirm"),
             Ok(Route::Confirm("x"))
         );
+        assert_eq!(route(&Method::GET, "/v1/nonce"), Ok(Route::Nonce));
         assert_eq!(
             route(&Method::GET, "/v1/trust-bundle"),
             Ok(Route::TrustBundle)
@@ -128,6 +132,7 @@ mod tests {
             "/v1/certificates/x/confirm/",
             "/v1/certificates/x/y",
             "/v1/trust-bundle/",
+            "/v1/nonce/",
             "",
         ] {
             for method in [Method::GET, Method::POST] {

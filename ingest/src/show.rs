@@ -1,17 +1,29 @@
 //! How a request stands, for the device that made it. Presigns only here, after a login.
 
 use ::http::StatusCode;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use cvm_shared::api::BundleLink;
+use cvm_shared::api::BundleView;
+use cvm_shared::api::INLINE_MAX;
+use cvm_shared::api::INLINE_PREFERENCE;
+use cvm_shared::api::InlineBundle;
 use cvm_shared::api::Status;
 use cvm_shared::api::StatusView;
 use cvm_shared::api::request_path;
+use cvm_shared::bundle::digest;
+use cvm_shared::ids::Malformed;
 use cvm_shared::ids::RequestId;
 use cvm_shared::ports::Clock;
+use cvm_shared::ports::Guard;
 use cvm_shared::ports::Random;
 use cvm_shared::ports::Registry;
 use cvm_shared::ports::Vault;
 use cvm_shared::record::Issued;
 use cvm_shared::record::Record;
+use cvm_shared::seal::SealedFor;
+use cvm_shared::seal::is_sealed;
+use cvm_shared::seal::open;
 use cvm_shared::state::Delivery;
 use cvm_shared::state::State;
 use cvm_shared::time::UnixMillis;
@@ -19,27 +31,59 @@ use cvm_shared::time::UnixMillis;
 use crate::credentials::Credentials;
 use crate::door::Door;
 use crate::http::Answer;
+use crate::http::Asked;
+use crate::login::Effect;
 use crate::problem::Refused;
 
-impl<R, Q, V, C, N> Door<R, Q, V, C, N>
+/// How a device wants its bundle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// By link.
+    Link,
+    /// In the answer: it cannot follow a long URL.
+    Inline,
+}
+
+impl Wish {
+    /// Reads `Prefer` (RFC 7240), of which we know one preference; the others are other people's.
+    pub(crate) fn of(asked: &Asked) -> Result<Self, Refused> {
+        let mut wish = Self::Link;
+        for value in asked.headers.get_all("prefer") {
+            let unreadable = |_| Malformed::new("prefer", "must be visible ASCII");
+            let value = value.to_str().map_err(unreadable)?;
+            let plain = value.to_ascii_lowercase().replace([' ', '"'], "");
+            if plain.split([',', ';']).any(|one| one == INLINE_PREFERENCE) {
+                wish = Self::Inline;
+            }
+        }
+        Ok(wish)
+    }
+}
+
+impl<R, Q, V, G, C, N> Door<R, Q, V, G, C, N>
 where
     R: Registry,
     V: Vault,
+    G: Guard,
     C: Clock,
     N: Random,
 {
     /// `GET /v1/certificates/{requestId}`.
-    pub(crate) async fn show(&self, shown: &Credentials, id: &str) -> Result<Answer, Refused> {
-        let row = self.login(shown).await?;
-        // Another device's request and one that never was are the same nothing.
-        match row.state.request_id() {
-            Some(held) if held.as_str() == id => self.view(&row).await,
+    pub(crate) async fn show(&self, asked: &Asked, id: &str) -> Result<Answer, Refused> {
+        let wish = Wish::of(asked)?;
+        let who = Credentials::of(asked)?.ok_or(Refused::Unauthorized)?;
+        let admitted = self.login(&who, asked, Effect::None).await?;
+        let shown = match admitted.row.state.request_id() {
+            Some(held) if held.as_str() == id => self.view(&admitted.row, wish).await,
+            // Another device's request and one that never was are the same nothing.
             Some(_) | None => Err(Refused::NotFound),
-        }
+        };
+        let answer = shown.unwrap_or_else(|refused| refused.tell());
+        Ok(admitted.countersign.sign(answer))
     }
 
     /// The answer that a row gives to its own device.
-    pub(crate) async fn view(&self, row: &Record) -> Result<Answer, Refused> {
+    pub(crate) async fn view(&self, row: &Record, wish: Wish) -> Result<Answer, Refused> {
         match &row.state {
             State::Disabled => Err(Refused::Unauthorized),
             State::Registered => Err(Refused::NotFound),
@@ -59,8 +103,13 @@ where
                 issued,
                 delivery: Delivery::Waiting { .. },
             } => {
-                let status = self.vended(issued).await?;
-                Ok(ready(request, status))
+                // What was sealed under a stretched secret only the row can open: it is handed over open.
+                if wish == Wish::Inline || row.verifier.is_stretched() {
+                    let status = vended(issued, self.inline(row, request, issued).await?);
+                    let applied = "preference-applied";
+                    return Ok(ready(request, status).header(applied, INLINE_PREFERENCE));
+                }
+                Ok(ready(request, vended(issued, self.link(issued).await?)))
             }
             State::Failed {
                 request,
@@ -91,21 +140,50 @@ where
             .header("location", &request_path(id))
     }
 
-    async fn vended(&self, issued: &Issued) -> Result<Status, Refused> {
+    async fn link(&self, issued: &Issued) -> Result<BundleView, Refused> {
         let expires_at = self.clock.now().plus(self.terms.presign).seconds();
         let url = self
             .vault
             .presign(&issued.bundle.key, self.terms.presign)
             .await?;
-        Ok(Status::Vended {
-            certificate_id: issued.certificate_id.clone(),
-            endpoint: issued.endpoint.clone(),
-            bundle: BundleLink {
-                url,
-                expires_at,
-                sha256: issued.bundle.sha256.clone(),
-            },
-        })
+        Ok(BundleView::Link(BundleLink {
+            url,
+            expires_at,
+            sha256: issued.bundle.sha256.clone(),
+        }))
+    }
+
+    async fn inline(
+        &self,
+        row: &Record,
+        request: &RequestId,
+        issued: &Issued,
+    ) -> Result<BundleView, Refused> {
+        let staged = self.vault.fetch(&issued.bundle.key, INLINE_MAX).await?;
+        let staged = staged.ok_or(Refused::Expired)?;
+        let names = SealedFor {
+            serial: &row.serial,
+            request,
+            certificate: &issued.certificate_id,
+        };
+        let bytes = if row.verifier.is_stretched() && is_sealed(&staged) {
+            let opened = open(row.verifier.server_key(), &names, &staged);
+            opened.map_err(|_| Refused::Unavailable { retry_after: 60 })?
+        } else {
+            staged
+        };
+        Ok(BundleView::Inline(InlineBundle {
+            content: BASE64_STANDARD.encode(&*bytes),
+            sha256: digest(&bytes),
+        }))
+    }
+}
+
+fn vended(issued: &Issued, bundle: BundleView) -> Status {
+    Status::Vended {
+        certificate_id: issued.certificate_id.clone(),
+        endpoint: issued.endpoint.clone(),
+        bundle,
     }
 }
 

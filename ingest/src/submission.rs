@@ -12,14 +12,17 @@ use serde::de::Visitor;
 use zeroize::Zeroizing;
 
 use crate::credentials::Credentials;
+use crate::credentials::Shown;
 use crate::http::Asked;
 use crate::problem::Refused;
 
 /// What a device submits.
 #[derive(Debug)]
 pub struct Submission {
-    /// Who it says it is.
-    pub credentials: Credentials,
+    /// Who it says it is, where the body says so.
+    serial: Option<SerialNumber>,
+    /// Its token, in plain token mode without a header.
+    token: Option<DeviceToken>,
     /// Its signing request; none asks for keys mode. Not looked into before it is authenticated.
     pub csr: Option<String>,
 }
@@ -27,23 +30,47 @@ pub struct Submission {
 impl Submission {
     /// Reads the body, or names the field and the rule.
     pub fn read(asked: &Asked) -> Result<Self, Refused> {
-        check_type(asked)?;
         let fields: Fields = serde_json::from_slice(&asked.body).map_err(|error| told(&error))?;
-        let present =
-            |text: Option<Text>, field| text.ok_or_else(|| Malformed::new(field, "is missing"));
-        let serial = present(fields.serial_number, "serialNumber")?;
-        let token = present(fields.device_token, "deviceToken")?;
+        let serial = fields.serial_number.as_ref();
+        let token = fields.device_token.as_ref();
         Ok(Self {
-            credentials: Credentials {
-                serial: SerialNumber::parse(serial.0.as_str())?,
-                token: DeviceToken::parse(token.0.as_str())?,
-            },
+            serial: serial
+                .map(|text| SerialNumber::parse(text.0.as_str()))
+                .transpose()?,
+            token: token
+                .map(|text| DeviceToken::parse(text.0.as_str()))
+                .transpose()?,
             csr: fields.csr.map(|text| text.0.to_string()),
         })
     }
+
+    /// The credentials in the body.
+    pub fn credentials(&self) -> Result<Credentials, Refused> {
+        let missing = |field| Malformed::new(field, "is missing");
+        let serial = self.serial.clone();
+        let token = self.token.clone();
+        Ok(Credentials {
+            serial: serial.ok_or_else(|| missing("serialNumber"))?,
+            shown: Shown::Token(token.ok_or_else(|| missing("deviceToken"))?),
+        })
+    }
+
+    /// Refuses a body that says something else than the header does: there is one source of each.
+    pub fn agrees_with(&self, who: &Credentials) -> Result<(), Refused> {
+        if self.token.is_some() {
+            let rule = "must not be sent beside an Authorization header";
+            return Err(Malformed::new("deviceToken", rule).into());
+        }
+        if self.serial.as_ref().is_some_and(|own| *own != who.serial) {
+            let rule = "is another one than the Authorization header's";
+            return Err(Malformed::new("serialNumber", rule).into());
+        }
+        Ok(())
+    }
 }
 
-fn check_type(asked: &Asked) -> Result<(), Refused> {
+/// Refuses a body of another type, or an encoded one: nothing is ever inflated here.
+pub(crate) fn check_type(asked: &Asked) -> Result<(), Refused> {
     let media_type = asked.header("content-type")?.unwrap_or_default();
     let plain = media_type.to_ascii_lowercase().replace(' ', "");
     if !matches!(
@@ -145,12 +172,16 @@ mod tests {
     fn read_as(media_type: &'static str, body: &str) -> Result<Submission, Refused> {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", HeaderValue::from_static(media_type));
-        Submission::read(&Asked {
+        let asked = Asked {
             method: Method::POST,
+            audience: String::new(),
             path: "/".to_owned(),
             headers,
             body: Zeroizing::new(body.as_bytes().to_vec()),
-        })
+        };
+        check_type(&asked)?;
+        let read = Submission::read(&asked)?;
+        read.credentials().map(|_| read)
     }
 
     fn complaint(body: &str) -> String {
@@ -165,7 +196,7 @@ mod tests {
     #[test]
     fn a_submission_is_read() {
         let read = read_as("application/json", GOOD).unwrap();
-        assert_eq!(read.credentials.serial.as_str(), "SN-1");
+        assert_eq!(read.credentials().unwrap().serial.as_str(), "SN-1");
         assert_eq!(read.csr.as_deref(), Some("x"));
         assert!(read_as("Application/JSON; charset=UTF-8", GOOD).is_ok());
     }
@@ -183,6 +214,25 @@ mod tests {
                 Refused::UnsupportedMediaType
             );
         }
+    }
+
+    #[test]
+    fn a_body_must_not_say_what_the_header_says() {
+        let who = |serial: &str| Credentials {
+            serial: SerialNumber::parse(serial).unwrap(),
+            shown: Shown::Token(DeviceToken::parse("tok").unwrap()),
+        };
+        let read = read_as("application/json", GOOD).unwrap();
+        assert!(matches!(
+            read.agrees_with(&who("SN-1")),
+            Err(Refused::BadRequest(malformed)) if malformed.field == "deviceToken"
+        ));
+        let read = Submission {
+            token: None,
+            ..read
+        };
+        assert_eq!(read.agrees_with(&who("SN-1")), Ok(()));
+        assert!(read.agrees_with(&who("sn-1")).is_err());
     }
 
     #[test]

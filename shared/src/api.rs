@@ -13,6 +13,19 @@ pub const TRUST_BUNDLE_PATH: &str = "/v1/trust-bundle";
 /// The scheme of the `Authorization` header in plain token mode:
 /// `CVM1-TOKEN serial="...",token="..."`.
 pub const TOKEN_SCHEME: &str = "CVM1-TOKEN";
+/// The scheme of the `Authorization` header in proof mode ([`crate::proof`]):
+/// `CVM1 serial="...",ts="...",nonce="...",proof="..."`.
+pub const PROOF_SCHEME: &str = "CVM1";
+/// Where a server's nonce is asked for.
+pub const NONCE_PATH: &str = "/v1/nonce";
+/// The header of an answer that proves the server.
+pub const PROOF_HEADER: &str = "cvm1-proof";
+/// The header of a server's nonce: on the answer to [`NONCE_PATH`] and on every 400 and 401.
+pub const NONCE_HEADER: &str = "replay-nonce";
+/// What a device that cannot follow a link sends as `Prefer` (RFC 7240) to have the bundle in the answer.
+pub const INLINE_PREFERENCE: &str = "bundle=inline";
+/// The largest bundle that is put into an answer, in bytes.
+pub const INLINE_MAX: usize = 16 * 1024;
 /// The largest request body, in bytes.
 pub const BODY_MAX: usize = 16 * 1024;
 /// The media type of every error.
@@ -48,8 +61,8 @@ pub enum Status {
         certificate_id: CertificateId,
         /// The AWS IoT data endpoint (host name).
         endpoint: String,
-        /// Where the bundle can be fetched.
-        bundle: BundleLink,
+        /// The bundle, or where it can be fetched.
+        bundle: BundleView,
     },
     /// Failed.
     Failed {
@@ -63,6 +76,55 @@ pub enum Status {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry_at: Option<u64>,
     },
+}
+
+/// How a device gets its bundle.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum BundleView {
+    /// It fetches the bundle.
+    Link(BundleLink),
+    /// It asked for the bundle itself, with [`INLINE_PREFERENCE`].
+    Inline(InlineBundle),
+}
+
+impl BundleView {
+    /// SHA-256 of the bundle's bytes in lower-case hex.
+    pub fn sha256(&self) -> &str {
+        match self {
+            Self::Link(link) => &link.sha256,
+            Self::Inline(inline) => &inline.sha256,
+        }
+    }
+}
+
+impl std::fmt::Debug for BundleView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Link(link) => link.fmt(f),
+            Self::Inline(_) => f.write_str("InlineBundle([REDACTED])"),
+        }
+    }
+}
+
+/// The bundle in the answer.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InlineBundle {
+    /// The bundle's bytes in base64 (RFC 4648, section 4).
+    pub content: String,
+    /// SHA-256 of the bundle's bytes in lower-case hex.
+    pub sha256: String,
+}
+
+/// A server's nonce, for devices without a clock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NonceView {
+    /// The nonce; the header [`NONCE_HEADER`] says the same.
+    pub nonce: String,
+    /// The moment from which it is refused, in seconds since 1970: a hint, not a time to trust.
+    pub expires_at: u64,
 }
 
 /// A link to the bundle: whoever has it can fetch, so it lives for seconds.

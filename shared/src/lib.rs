@@ -1,7 +1,8 @@
 //! What all sides of the Certificate Vending Machine agree on.
 //!
 //! This crate knows no AWS, no async runtime, no clock and no environment. Read it in this order:
-//! [`ids`] and [`csr`] (what may be said), [`verifier`] and [`secret`] (what may not be said),
+//! [`ids`] and [`csr`] (what may be said), [`secret`], [`verifier`],
+//! [`proof`], [`nonce`] and [`seal`] (what may not be said, how it is shown all the same, and what is kept shut),
 //! [`request`] and [`message`] (what is asked), [`record`], [`state`] and [`reprovision`] (what is known),
 //! [`transition`] (the one function that changes it, on an [`event`]), [`care`] (which rows wait for somebody),
 //! [`failure`] and [`outcome`] (how things end), [`ports`] (what the outside must do), [`api`] and [`bundle`] (what a
@@ -17,11 +18,14 @@ pub mod failure;
 pub mod ids;
 pub mod lease;
 pub mod message;
+pub mod nonce;
 pub mod outcome;
 pub mod ports;
+pub mod proof;
 pub mod record;
 pub mod reprovision;
 pub mod request;
+pub mod seal;
 pub mod secret;
 pub mod state;
 pub mod time;

@@ -7,11 +7,13 @@ use zeroize::Zeroizing;
 
 use crate::care::Group;
 use crate::csr::Csr;
+use crate::csr::PublicKeyDigest;
 use crate::failure::Failure;
 use crate::ids::BundleKey;
 use crate::ids::CertificateId;
 use crate::ids::SerialNumber;
 use crate::message::Order;
+use crate::nonce::NonceKey;
 use crate::record::Binding;
 use crate::record::Issued;
 use crate::record::Record;
@@ -75,6 +77,29 @@ pub enum Swap {
 pub trait Queue: Send + Sync {
     /// Puts the order into the queue. `Ok` means that it will be delivered at least once.
     fn send(&self, order: &Order) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
+/// What the door remembers beside the device table: what may happen only once.
+pub trait Guard: Send + Sync {
+    /// The key of the server's nonces: made by whoever asks first, the same for everybody after that.
+    fn nonce_key(&self) -> impl Future<Output = Result<NonceKey, Failure>> + Send;
+
+    /// Uses a nonce up, under the name from [`RequestNonce::used_by`]; whether nobody had before. It
+    /// is remembered until `forget_at` at least.
+    ///
+    /// [`RequestNonce::used_by`]: crate::proof::RequestNonce::used_by
+    fn consume(
+        &self,
+        used: &str,
+        forget_at: UnixMillis,
+    ) -> impl Future<Output = Result<bool, Failure>> + Send;
+
+    /// Binds a public key to a device for good; whether it was nobody's, or this device's already.
+    fn bind_key(
+        &self,
+        key: PublicKeyDigest,
+        serial: &SerialNumber,
+    ) -> impl Future<Output = Result<bool, Failure>> + Send;
 }
 
 /// How much there is to do.
@@ -241,6 +266,14 @@ pub trait Vault: Send + Sync {
 
     /// Whether the bundle is there. Its content is not read.
     fn holds(&self, key: &BundleKey) -> impl Future<Output = Result<bool, Failure>> + Send;
+
+    /// The bundle's bytes; `None` if it is gone. One that is larger than `most` bytes is refused
+    /// unread.
+    fn fetch(
+        &self,
+        key: &BundleKey,
+        most: usize,
+    ) -> impl Future<Output = Result<Option<Zeroizing<Vec<u8>>>, Failure>> + Send;
 
     /// A URL that fetches the bundle for this long and no longer.
     fn presign(

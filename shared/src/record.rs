@@ -28,6 +28,8 @@ pub struct Record {
     pub serial: SerialNumber,
     /// What its secret is checked against (`accessToken`).
     pub verifier: Verifier,
+    /// Its secret may not be sent, only proven: a plain token is refused like a wrong one.
+    pub proof_only: bool,
     /// What its certificate is bound to.
     pub binding: Binding,
     /// How often it was provisioned anew.
@@ -65,6 +67,7 @@ impl Record {
         Self {
             serial,
             verifier,
+            proof_only: false,
             binding,
             generation: Generation::FIRST,
             epoch: Epoch::default(),

@@ -10,15 +10,18 @@ use std::time::Duration;
 
 use cvm_shared::care::Group;
 use cvm_shared::csr::Csr;
+use cvm_shared::csr::PublicKeyDigest;
 use cvm_shared::failure::Failure;
 use cvm_shared::ids::BundleKey;
 use cvm_shared::ids::CertificateId;
 use cvm_shared::ids::SerialNumber;
 use cvm_shared::message::Order;
+use cvm_shared::nonce::NonceKey;
 use cvm_shared::ports::Backlog;
 use cvm_shared::ports::CertificateRef;
 use cvm_shared::ports::Delivery;
 use cvm_shared::ports::Depth;
+use cvm_shared::ports::Guard;
 use cvm_shared::ports::Inventory;
 use cvm_shared::ports::Issuer;
 use cvm_shared::ports::NewCertificate;
@@ -319,6 +322,26 @@ impl<P: Inventory> Inventory for Faulty<P> {
     }
 }
 
+impl<P: Guard> Guard for Faulty<P> {
+    async fn nonce_key(&self) -> Result<NonceKey, Failure> {
+        self.faults
+            .call("guard.nonce_key", || self.port.nonce_key())
+            .await
+    }
+
+    async fn consume(&self, used: &str, forget_at: UnixMillis) -> Result<bool, Failure> {
+        self.faults
+            .call("guard.consume", || self.port.consume(used, forget_at))
+            .await
+    }
+
+    async fn bind_key(&self, key: PublicKeyDigest, serial: &SerialNumber) -> Result<bool, Failure> {
+        self.faults
+            .call("guard.bind_key", || self.port.bind_key(key, serial))
+            .await
+    }
+}
+
 impl<P: Queue> Queue for Faulty<P> {
     async fn send(&self, order: &Order) -> Result<(), Failure> {
         self.faults
@@ -407,6 +430,16 @@ impl<P: Vault> Vault for Faulty<P> {
     async fn holds(&self, key: &BundleKey) -> Result<bool, Failure> {
         self.faults
             .call("vault.holds", || self.port.holds(key))
+            .await
+    }
+
+    async fn fetch(
+        &self,
+        key: &BundleKey,
+        most: usize,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+        self.faults
+            .call("vault.fetch", || self.port.fetch(key, most))
             .await
     }
 

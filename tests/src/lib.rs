@@ -1,9 +1,9 @@
 //! Fakes of the outside that behave like it, faults to inject into any call, and the contract that
 //! fakes and real adapters both face. Never ships.
 //!
-//! [`world`] puts the fakes together, [`site`] the real door, worker and janitor on them; [`registry`], [`queue`], [`issuer`], [`vault`] and [`time`] are
+//! [`world`] puts the fakes together, [`site`] the real door, worker and janitor on them; [`registry`], [`guard`], [`queue`], [`issuer`], [`vault`] and [`time`] are
 //! them; [`faults`] makes their calls fail, vanish or repeat; [`contract`] and [`contract_janitor`] are what each port must do;
-//! [`sample`] has devices with boring values.
+//! [`proofs`] proves requests; [`sample`] has devices with boring values.
 
 #![expect(
     clippy::unwrap_used,
@@ -14,7 +14,9 @@
 pub mod contract;
 pub mod contract_janitor;
 pub mod faults;
+pub mod guard;
 pub mod issuer;
+pub mod proofs;
 pub mod queue;
 pub mod registry;
 pub mod sample;

@@ -34,6 +34,7 @@ use zeroize::Zeroizing;
 
 use crate::faults::Faults;
 use crate::faults::Faulty;
+use crate::guard::MemoryGuard;
 use crate::issuer::MemoryIssuer;
 use crate::queue::MemoryQueue;
 use crate::queue::Message;
@@ -49,6 +50,7 @@ pub type TestDoor = Door<
     Faulty<MemoryRegistry>,
     Faulty<MemoryQueue>,
     Faulty<MemoryVault>,
+    Faulty<MemoryGuard>,
     HandClock,
     CountedRandom,
 >;
@@ -93,6 +95,9 @@ pub const SWEEP_TERMS: SweepTerms = SweepTerms {
     account_is_ours: true,
 };
 
+/// The host that devices ask here.
+pub const AUDIENCE: &str = "api.example.com";
+
 /// How long a worker's invocation may last.
 const RUN: Duration = Duration::from_secs(30);
 
@@ -103,6 +108,8 @@ pub struct Site {
     pub world: World,
     /// What will go wrong.
     pub faults: Faults,
+    /// Whether the table may hold stretched secrets.
+    pub weak_secrets: bool,
 }
 
 impl Site {
@@ -110,7 +117,11 @@ impl Site {
     pub fn new(faults: Faults) -> Self {
         let world = World::new();
         world.registry.put(sample::device("SN-1"));
-        Self { world, faults }
+        Self {
+            world,
+            faults,
+            weak_secrets: false,
+        }
     }
 
     fn faulty<P: Clone>(&self, port: &P) -> Faulty<P> {
@@ -126,6 +137,7 @@ impl Site {
             registry: self.faulty(&self.world.registry),
             queue: self.faulty(&self.world.queue),
             vault: self.faulty(&self.world.vault),
+            guard: self.faulty(&self.world.guard),
             clock: self.world.clock.clone(),
             random: self.world.random.clone(),
             terms: Terms {
@@ -135,6 +147,7 @@ impl Site {
                     default: Reprovision::Redeliver,
                     grace: GRACE,
                 },
+                weak_secrets: self.weak_secrets,
             },
             trust: TrustBundle::with_extra("").unwrap(),
             dummy: DummyKey::fresh(&self.world.random),
@@ -297,6 +310,7 @@ pub fn asked(method: Method, path: &str, serial: Option<&str>, body: &[u8]) -> A
     }
     Asked {
         method,
+        audience: AUDIENCE.to_owned(),
         path: path.to_owned(),
         headers,
         body: Zeroizing::new(body.to_vec()),

@@ -47,6 +47,21 @@ impl Vault for MemoryVault {
         Ok(self.open(key).is_some())
     }
 
+    async fn fetch(
+        &self,
+        key: &BundleKey,
+        most: usize,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+        let found = self.open(key);
+        if found.as_ref().is_some_and(|bytes| bytes.len() > most) {
+            return Err(Failure::Rejected {
+                service: "test",
+                detail: "too large".to_owned(),
+            });
+        }
+        Ok(found.map(Zeroizing::new))
+    }
+
     async fn presign(&self, key: &BundleKey, valid: Duration) -> Result<String, Failure> {
         Ok(format!(
             "https://vault.test/{key}?expires={}",

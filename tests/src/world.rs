@@ -1,5 +1,6 @@
 //! The fakes put together: one account, one table, one queue, one vault, one clock.
 
+use crate::guard::MemoryGuard;
 use crate::issuer::MemoryIssuer;
 use crate::queue::MemoryQueue;
 use crate::registry::MemoryRegistry;
@@ -13,6 +14,8 @@ use crate::vault::MemoryVault;
 pub struct World {
     /// The device table.
     pub registry: MemoryRegistry,
+    /// What may happen only once.
+    pub guard: MemoryGuard,
     /// The work queue.
     pub queue: MemoryQueue,
     /// AWS IoT.
@@ -31,6 +34,7 @@ impl World {
         let clock = HandClock::new();
         Self {
             registry: MemoryRegistry::default(),
+            guard: MemoryGuard::default(),
             queue: MemoryQueue::new(clock.clone()),
             issuer: MemoryIssuer::new(&[POLICY], clock.clone()),
             vault: MemoryVault::default(),

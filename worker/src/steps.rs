@@ -20,10 +20,13 @@ use cvm_shared::record::Record;
 use cvm_shared::reprovision::Superseded;
 use cvm_shared::request::KeySource;
 use cvm_shared::request::Request;
+use cvm_shared::seal::SealedFor;
+use cvm_shared::seal::seal;
 use cvm_shared::secret::PrivateKeyPem;
 use cvm_shared::write::Written;
 use cvm_shared::write::write;
 use futures_util::join;
+use zeroize::Zeroizing;
 
 use crate::plan::Progress;
 use crate::plan::Step;
@@ -53,6 +56,8 @@ struct Made {
     key: Option<PrivateKeyPem>,
     endpoint: String,
     thing_is_there: bool,
+    /// The bundle's bytes. Made once: a sealed bundle is another one each time it is sealed.
+    bytes: Option<Zeroizing<Vec<u8>>>,
     /// What to write into the row, once its bundle is staged.
     issued: Option<Issued>,
 }
@@ -61,6 +66,31 @@ impl Made {
     /// Where its bundle lies, or would.
     fn bundle_key(&self, fence: &Fence) -> BundleKey {
         BundleKey::of(&self.request.id, &fence.owner, &self.certificate.names.id)
+    }
+
+    /// The bundle's bytes; sealed for the device if there is a private key in it.
+    fn pack(&self, row: &Record, random: &impl Random) -> Zeroizing<Vec<u8>> {
+        let bundle = Bundle {
+            serial: row.serial.clone(),
+            thing: row.binding.thing.clone(),
+            certificate_id: self.certificate.names.id.clone(),
+            certificate_pem: self.certificate.pem.clone(),
+            private_key: self.key.clone(),
+            endpoint: self.endpoint.clone(),
+        };
+        let bytes = bundle.encode();
+        if self.key.is_none() {
+            return bytes;
+        }
+        let names = SealedFor {
+            serial: &row.serial,
+            request: &self.request.id,
+            certificate: &self.certificate.names.id,
+        };
+        let mut salt = [0; 32];
+        salt[..16].copy_from_slice(&random.bytes());
+        salt[16..].copy_from_slice(&random.bytes());
+        seal(row.verifier.server_key(), &names, salt, &bytes)
     }
 }
 
@@ -167,6 +197,7 @@ where
             endpoint,
             // It is tried again before it is needed; the certificate is not wasted for it.
             thing_is_there: thing.is_ok(),
+            bytes: None,
             issued: None,
         });
         self.progress = Progress::Created;
@@ -191,25 +222,19 @@ where
         let made = self.made.as_mut().ok_or(Failure::LeaseLost)?;
         let certificate = &made.certificate;
         verify(certificate, &made.request.key, made.key.as_ref())?;
-        let bundle = Bundle {
-            serial: self.row.serial.clone(),
-            thing: self.row.binding.thing.clone(),
-            certificate_id: certificate.names.id.clone(),
-            certificate_pem: certificate.pem.clone(),
-            private_key: made.key.clone(),
-            endpoint: made.endpoint.clone(),
+        let bytes = match made.bytes.take() {
+            Some(bytes) => bytes,
+            None => made.pack(&self.row, &self.worker.random),
         };
-        let bytes = bundle.encode();
         let key = made.bundle_key(&self.fence);
-        self.worker.vault.stage(&key, &bytes).await?;
+        let bytes = made.bytes.insert(bytes);
+        let sha256 = digest(bytes);
+        self.worker.vault.stage(&key, bytes).await?;
         made.issued = Some(Issued {
             certificate_id: certificate.names.id.clone(),
             certificate_arn: certificate.names.arn.clone(),
             endpoint: made.endpoint.clone(),
-            bundle: BundleRef {
-                key,
-                sha256: digest(&bytes),
-            },
+            bundle: BundleRef { key, sha256 },
         });
         self.progress = Progress::Staged;
         Ok(())

@@ -86,6 +86,11 @@ pub struct Answer {
     pub body: Zeroizing<Vec<u8>>,
 }
 
+/// Whether an answer with this status decides nothing and the same may be asked again.
+pub(crate) fn is_later(status: u16) -> bool {
+    matches!(status, 408 | 429 | 500..=599)
+}
+
 /// What was fetched, and what the server said of it.
 pub struct Delivery {
     /// The request that it answers.
@@ -96,6 +101,8 @@ pub struct Delivery {
     pub sha256: String,
     /// The bundle's bytes.
     pub bundle: Zeroizing<Vec<u8>>,
+    /// Whether they came in the server's own answer, not by a link that others could use.
+    pub inline: bool,
     /// The trust bundle.
     pub roots_pem: String,
 }

@@ -32,6 +32,22 @@ impl Endpoint {
         Ok(Self(url))
     }
 
+    /// The host that proofs are made out to: in lower case, with its port unless the scheme implies it,
+    /// as the `Host` header has it.
+    pub(crate) fn audience(&self) -> String {
+        // The parser has put the host into lower case already.
+        let host = self.0.host_str().unwrap_or_default();
+        match self.0.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        }
+    }
+
+    /// `path` there, from the root: what is sent in the first line of a request.
+    pub(crate) fn path(&self, path: &str) -> String {
+        format!("{}{path}", self.0.path().trim_end_matches('/'))
+    }
+
     /// The address of `path` there.
     pub(crate) fn join(&self, path: &str) -> String {
         format!("{}{path}", self.0.as_str().trim_end_matches('/'))
@@ -90,5 +106,20 @@ mod tests {
         }
         let endpoint = Endpoint::parse("https://h/prod/").unwrap();
         assert_eq!(endpoint.join("/v1/x"), "https://h/prod/v1/x");
+        assert_eq!(endpoint.path("/v1/x"), "/prod/v1/x");
+    }
+
+    #[test]
+    fn proofs_are_made_out_to_the_host_as_its_header_has_it() {
+        for (url, audience) in [
+            ("https://CVM.example", "cvm.example"),
+            ("https://cvm.example:443/prod", "cvm.example"),
+            ("https://cvm.example:8443", "cvm.example:8443"),
+            ("http://127.0.0.1:8080", "127.0.0.1:8080"),
+            ("http://[::1]:8080", "[::1]:8080"),
+        ] {
+            let endpoint = Endpoint::parse(url).unwrap();
+            assert_eq!(endpoint.audience(), audience, "{url}");
+        }
     }
 }

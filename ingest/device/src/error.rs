@@ -50,6 +50,17 @@ pub enum Error {
         /// What is wrong with it.
         what: &'static str,
     },
+    /// The answer does not come from the server that keeps this device's verifier, or was changed on its
+    /// way; nothing that it says is believed.
+    #[error(
+        "the answer to {step} (HTTP {status}) does not prove that it comes from this device's server"
+    )]
+    Unproven {
+        /// What was asked.
+        step: Step,
+        /// The HTTP status.
+        status: u16,
+    },
     /// The bundle is not what was asked for; nothing was installed.
     #[error("the bundle was not installed: {0}")]
     BadBundle(#[from] Flaw),
@@ -122,6 +133,7 @@ impl Error {
             Self::Refused { code, .. } | Self::Failed { code, .. } => code,
             Self::Gone => "gone",
             Self::BadAnswer { .. } => "bad_answer",
+            Self::Unproven { .. } => "unproven_answer",
             Self::BadBundle(_) => "bad_bundle",
             Self::Disk { .. } => "disk",
             Self::Later { .. } => "later",
@@ -144,6 +156,7 @@ impl Error {
             }
             | Self::Gone
             | Self::BadAnswer { .. }
+            | Self::Unproven { .. }
             | Self::BadBundle(_)
             | Self::Disk { .. }
             | Self::Broker { .. } => 1,

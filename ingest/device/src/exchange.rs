@@ -4,16 +4,21 @@ use std::time::Duration;
 
 use backon::BackoffBuilder;
 use backon::ExponentialBuilder;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use cvm_shared::api::BundleLink;
+use cvm_shared::api::BundleView;
 use cvm_shared::api::Status;
 use cvm_shared::api::StatusView;
 use cvm_shared::ids::CertificateId;
 use cvm_shared::ids::RequestId;
+use zeroize::Zeroizing;
 
 use crate::action::Action;
 use crate::action::Answer;
 use crate::action::Delivery;
 use crate::action::Step;
+use crate::action::is_later;
 use crate::error::Error;
 use crate::error::one_line;
 
@@ -103,7 +108,7 @@ impl Exchange {
 
     /// Takes the answer to the action; says how long to wait before the next one.
     pub fn on_answer(&mut self, answer: Answer) -> Result<Duration, Error> {
-        if matches!(answer.status, 408 | 429 | 500..=599) {
+        if is_later(answer.status) {
             return Ok(self.pace.retry(answer.retry_after));
         }
         let (next, wait) = match &mut self.state {
@@ -183,12 +188,8 @@ impl Pace {
                 bundle,
                 ..
             } => {
-                let ready = Ready {
-                    request_id: view.request_id,
-                    certificate_id,
-                    link: bundle,
-                };
-                Ok((State::Fetch(ready), Duration::ZERO))
+                let state = delivered(step, view.request_id, certificate_id, bundle)?;
+                Ok((state, Duration::ZERO))
             }
             Status::Failed {
                 code,
@@ -220,6 +221,7 @@ impl Pace {
             certificate_id: ready.certificate_id.clone(),
             sha256: ready.link.sha256.clone(),
             bundle: answer.body,
+            inline: false,
             roots_pem: String::new(),
         };
         Ok((State::Roots(delivery), Duration::ZERO))
@@ -232,6 +234,40 @@ impl Pace {
         let wait = self.relinks.next().ok_or_else(exhausted)?;
         Ok((State::Poll(ready.request_id.clone()), wait))
     }
+}
+
+/// What follows on a vended certificate: its bundle is fetched, unless it is here already.
+fn delivered(
+    step: Step,
+    request_id: RequestId,
+    certificate_id: CertificateId,
+    bundle: BundleView,
+) -> Result<State, Error> {
+    let inline = match bundle {
+        BundleView::Link(link) => {
+            let ready = Ready {
+                request_id,
+                certificate_id,
+                link,
+            };
+            return Ok(State::Fetch(ready));
+        }
+        BundleView::Inline(inline) => inline,
+    };
+    let content = Zeroizing::new(inline.content);
+    let bytes = BASE64_STANDARD.decode(content.as_bytes());
+    let bundle = bytes.map_err(|_| Error::BadAnswer {
+        step,
+        what: "the bundle in it is not base64",
+    })?;
+    Ok(State::Roots(Delivery {
+        request_id,
+        certificate_id,
+        sha256: inline.sha256,
+        bundle: Zeroizing::new(bundle),
+        inline: true,
+        roots_pem: String::new(),
+    }))
 }
 
 fn rooted(delivery: &mut Delivery, answer: &Answer) -> Turn {
@@ -247,6 +283,7 @@ fn rooted(delivery: &mut Delivery, answer: &Answer) -> Turn {
         certificate_id: delivery.certificate_id.clone(),
         sha256: delivery.sha256.clone(),
         bundle: std::mem::take(&mut delivery.bundle),
+        inline: delivery.inline,
         roots_pem: text.to_owned(),
     };
     Ok((State::Install(delivery), Duration::ZERO))

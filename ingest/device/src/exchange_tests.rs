@@ -271,6 +271,26 @@ fn what_was_fetched_is_delivered_with_what_was_announced() {
 }
 
 #[test]
+fn a_bundle_in_the_answer_needs_no_fetching() {
+    let id = "a".repeat(64);
+    let view = format!(
+        r#"{{"requestId":"{ID}","status":"vended","certificateId":"{id}","endpoint":"iot.example",
+            "bundle":{{"content":"YnVuZGxl","sha256":"00"}}}}"#
+    );
+    let mut exchange = at(Step::Poll);
+    exchange.on_answer(answer(200, None, &view)).unwrap();
+    exchange.on_answer(answer(200, None, "roots")).unwrap();
+    let Action::Install(delivery) = exchange.action() else {
+        panic!("not at the install");
+    };
+    assert_eq!(delivery.bundle.as_slice(), b"bundle");
+    assert!(delivery.inline);
+    let broken = view.replace("YnVuZGxl", "YnVuZGx");
+    let error = at(Step::Poll).on_answer(answer(200, None, &broken));
+    assert_eq!(error.unwrap_err().code(), "bad_answer");
+}
+
+#[test]
 fn an_installed_device_only_confirms() {
     let id = RequestId::parse(ID).unwrap();
     let mut exchange = Exchange::installed(id, backoff());

@@ -51,7 +51,7 @@ impl Identity {
     }
 
     /// A signing request in PEM form. The serial number is its common name, if it is short enough
-    /// for one; the server goes by the serial number beside the request, not by this.
+    /// for one: the server takes no request for another name.
     pub fn csr(&self, serial: &SerialNumber) -> Result<String, Unusable> {
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();

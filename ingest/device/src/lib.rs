@@ -1,7 +1,7 @@
 //! The device's side of the Certificate Vending Machine: the other end of the wire.
 //!
 //! Read it in this order: [`action`] and [`exchange`] (what comes next, without any IO),
-//! [`endpoint`] and [`transport`] (HTTP),
+//! [`auth`], [`endpoint`] and `transport` (HTTP, and how a device shows who it is),
 //! [`identity`] (the key that is made here), [`verify`] (what is believed of a bundle), [`install`]
 //! (what is on the disk, and how a run that was cut short goes on), [`mod@vend`] (all of it in one
 //! call), [`mqtt`] (the proof that the certificate works), [`error`] (how runs end).
@@ -17,6 +17,7 @@
 )]
 
 pub mod action;
+pub mod auth;
 pub mod endpoint;
 pub mod error;
 pub mod exchange;
@@ -26,10 +27,11 @@ pub mod mqtt;
 mod plan;
 mod resolve;
 mod run;
-pub mod transport;
+mod transport;
 pub mod vend;
 pub mod verify;
 
+pub use auth::Auth;
 pub use error::Error;
 pub use mqtt::ConnectConfig;
 pub use mqtt::Connected;

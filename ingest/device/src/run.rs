@@ -38,7 +38,7 @@ pub(crate) struct Run<'a> {
     config: &'a VendConfig,
     clock: &'a Clock<'a>,
     listener: &'a Listener<'a>,
-    transport: Transport,
+    transport: Transport<'a>,
     dir: Arc<InstallDir>,
     deadline: Instant,
     tally: Tally,
@@ -66,7 +66,7 @@ impl<'a> Run<'a> {
         config: &'a VendConfig,
         clock: &'a Clock<'a>,
         listener: &'a Listener<'a>,
-        transport: Transport,
+        transport: Transport<'a>,
         dir: InstallDir,
     ) -> Self {
         Self {
@@ -176,14 +176,17 @@ impl<'a> Run<'a> {
             self.tally.polls += 1;
         }
         let now = Instant::now();
-        let accepted = matches!(next, Action::Poll(_) | Action::Fetch(_));
+        // A bundle that came in the answer leaves only the roots to fetch.
+        let inline = matches!(next, Action::Roots) && step != Step::Fetch && step != Step::Roots;
+        let ready = inline || matches!(next, Action::Fetch(_));
+        let accepted = ready || matches!(next, Action::Poll(_));
         if step == Step::Submit && accepted && self.tally.accepted.is_none() {
             self.tally.accepted = Some(now);
             if let Action::Poll(id) = next {
                 (self.listener)(Progress::Accepted((*id).clone()));
             }
         }
-        if matches!(next, Action::Fetch(_)) && self.tally.ready.is_none() {
+        if ready && self.tally.ready.is_none() {
             self.tally.ready = Some(now);
             (self.listener)(Progress::Ready);
         }
@@ -224,6 +227,9 @@ impl<'a> Run<'a> {
         let public_key = own.map(crate::identity::Identity::public_key);
         let expected = Expected {
             serial: &self.config.serial,
+            request_id: &delivery.request_id,
+            server_key: self.transport.server_key(),
+            inline: delivery.inline,
             certificate_id: &delivery.certificate_id,
             sha256: &delivery.sha256,
             public_key: public_key.as_deref(),
@@ -285,6 +291,11 @@ fn give_up(step: Step, trouble: &Trouble) -> Result<String, Error> {
         Trouble::Untrusted(_) => return Err(Error::later(trouble.to_string())),
         Trouble::TooLarge => "it is larger than 1 MiB",
         Trouble::Insecure => "the bundle's link is not https",
+        Trouble::NoNonce => "the server gives no nonce",
+        Trouble::Unproven(status) => {
+            let status = *status;
+            return Err(Error::Unproven { step, status });
+        }
     };
     Err(Error::BadAnswer { step, what })
 }

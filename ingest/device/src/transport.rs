@@ -5,27 +5,35 @@ use std::time::Duration;
 
 use cvm_shared::api::BundleLink;
 use cvm_shared::api::CERTIFICATES_PATH;
-use cvm_shared::api::TOKEN_SCHEME;
+use cvm_shared::api::INLINE_PREFERENCE;
+use cvm_shared::api::NONCE_HEADER;
+use cvm_shared::api::NONCE_PATH;
+use cvm_shared::api::PROOF_HEADER;
+use cvm_shared::api::Problem;
 use cvm_shared::api::TRUST_BUNDLE_PATH;
 use cvm_shared::api::request_path;
 use cvm_shared::ids::RequestId;
 use cvm_shared::ids::SerialNumber;
-use cvm_shared::secret::DeviceToken;
+use cvm_shared::proof::Call;
+use cvm_shared::proof::Canonical;
 use cvm_shared::trust::TrustBundle;
 use reqwest::Certificate;
 use reqwest::Client;
+use reqwest::Method;
 use reqwest::RequestBuilder;
 use reqwest::Response;
 use reqwest::Url;
 use reqwest::header::AUTHORIZATION;
 use reqwest::header::CONTENT_TYPE;
-use reqwest::header::HeaderValue;
 use reqwest::header::RETRY_AFTER;
 use reqwest::redirect::Policy;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::action::Answer;
+use crate::action::is_later;
+use crate::auth::Login;
+use crate::auth::Ticket;
 use crate::endpoint::Endpoint;
 use crate::endpoint::is_safe;
 use crate::error::Error;
@@ -34,13 +42,16 @@ use crate::error::tls_cause;
 use crate::resolve::Resolver;
 
 /// The largest body that is read, in bytes.
-pub const BODY_MAX: usize = 1024 * 1024;
+pub(crate) const BODY_MAX: usize = 1024 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The server's code for a moment or a nonce that it does not take.
+const BAD_NONCE: &str = "bad_nonce";
+
 /// Why there is no answer. Holds no URL: the one of a bundle is a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Trouble {
+pub(crate) enum Trouble {
     /// Nothing came back, or not all of it: worth trying again.
     #[error("the server cannot be reached ({0})")]
     Unreachable(String),
@@ -53,86 +64,214 @@ pub enum Trouble {
     /// The link leads over plain HTTP to another machine.
     #[error("the bundle's link is not https")]
     Insecure,
+    /// The server gives no nonce to a device that needs one.
+    #[error("the server gives no nonce")]
+    NoNonce,
+    /// The answer with this status does not prove that it comes from this device's server.
+    #[error("the answer (HTTP {0}) does not prove that it comes from this device's server")]
+    Unproven(u16),
 }
 
 /// Where a device asks, and as whom.
-pub struct Transport {
+pub(crate) struct Transport<'a> {
     client: Client,
     endpoint: Endpoint,
-    serial: SerialNumber,
-    token: DeviceToken,
-    authorization: HeaderValue,
+    login: Login<'a>,
+    /// The host that proofs are made out to.
+    audience: String,
+    /// Whether the bundle itself is asked for instead of a link to it.
+    inline: bool,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Submission<'a> {
-    serial_number: &'a SerialNumber,
-    device_token: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    serial_number: Option<&'a SerialNumber>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_token: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     csr: Option<&'a str>,
 }
 
-impl Transport {
+/// A request before it is known how its device shows who it is.
+struct Asking<'a> {
+    method: Method,
+    path: &'a str,
+    body: Vec<u8>,
+}
+
+impl<'a> Transport<'a> {
     /// A transport to `endpoint` for one device. It trusts the Amazon roots and those in
     /// `extra_roots_pem`, not the operating system's: a device may well have none.
-    pub fn new(
+    pub(crate) fn new(
         endpoint: Endpoint,
-        serial: SerialNumber,
-        token: DeviceToken,
+        login: Login<'a>,
         extra_roots_pem: &str,
     ) -> Result<Self, Error> {
-        let authorization = authorization(&serial, &token)?;
-        let client = client(extra_roots_pem)?;
+        // Said now and not at the first request: a secret that does not fit never will.
+        login.show_token()?;
         Ok(Self {
-            client,
+            client: client(extra_roots_pem)?,
+            audience: endpoint.audience(),
             endpoint,
-            serial,
-            token,
-            authorization,
+            login,
+            inline: false,
         })
     }
 
+    /// The same, with proofs made out to this host: the server knows itself by another name.
+    pub(crate) fn for_audience(mut self, audience: Option<String>) -> Self {
+        self.audience = audience.unwrap_or(self.audience);
+        self
+    }
+
+    /// The same, asking for the bundle itself instead of a link to it.
+    pub(crate) fn inline(mut self, inline: bool) -> Self {
+        self.inline = inline;
+        self
+    }
+
+    /// The key that this device's bundles are sealed under.
+    pub(crate) fn server_key(&self) -> &[u8; 32] {
+        self.login.server_key()
+    }
+
     /// Asks for a certificate: for the key of `csr`, or for a key as well.
-    pub async fn submit(&self, csr: Option<&str>) -> Result<Answer, Trouble> {
+    pub(crate) async fn submit(&self, csr: Option<&str>) -> Result<Answer, Trouble> {
+        let plain = !self.login.proves();
         let submission = Submission {
-            serial_number: &self.serial,
-            device_token: self.token.expose(),
+            serial_number: plain.then(|| self.login.serial()),
+            device_token: plain.then(|| self.login.token().expose()),
             csr,
         };
         let body = serde_json::to_vec(&submission)
             .map_err(|error| Trouble::Unreachable(error.to_string()))?;
-        let request = self.client.post(self.endpoint.join(CERTIFICATES_PATH));
-        let request = request.header(CONTENT_TYPE, "application/json").body(body);
-        send(request).await
+        self.ask(Method::POST, CERTIFICATES_PATH, body).await
     }
 
     /// Asks how the request stands.
-    pub async fn poll(&self, id: &RequestId) -> Result<Answer, Trouble> {
-        let request = self.client.get(self.endpoint.join(&request_path(id)));
-        send(request.header(AUTHORIZATION, &self.authorization)).await
+    pub(crate) async fn poll(&self, id: &RequestId) -> Result<Answer, Trouble> {
+        self.ask(Method::GET, &request_path(id), Vec::new()).await
+    }
+
+    /// Tells the server that the bundle is installed.
+    pub(crate) async fn confirm(&self, id: &RequestId) -> Result<Answer, Trouble> {
+        let path = format!("{}/confirm", request_path(id));
+        self.ask(Method::POST, &path, Vec::new()).await
     }
 
     /// Fetches the bundle. The link is the credential: our own stays at home.
-    pub async fn fetch(&self, link: &BundleLink) -> Result<Answer, Trouble> {
+    pub(crate) async fn fetch(&self, link: &BundleLink) -> Result<Answer, Trouble> {
         let url = Url::parse(&link.url).map_err(|_| Trouble::Insecure)?;
         if !is_safe(&url) {
             return Err(Trouble::Insecure);
         }
-        send(self.client.get(url)).await
+        Ok(send(self.client.get(url)).await?.answer)
     }
 
     /// Fetches the trust bundle.
-    pub async fn roots(&self) -> Result<Answer, Trouble> {
-        send(self.client.get(self.endpoint.join(TRUST_BUNDLE_PATH))).await
+    pub(crate) async fn roots(&self) -> Result<Answer, Trouble> {
+        let request = self.client.get(self.endpoint.join(TRUST_BUNDLE_PATH));
+        Ok(send(request).await?.answer)
     }
 
-    /// Tells the server that the bundle is installed.
-    pub async fn confirm(&self, id: &RequestId) -> Result<Answer, Trouble> {
-        let url = self.endpoint.join(&format!("{}/confirm", request_path(id)));
-        let request = self.client.post(url);
-        send(request.header(AUTHORIZATION, &self.authorization)).await
+    async fn ask(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Answer, Trouble> {
+        let asking = Asking { method, path, body };
+        if !self.login.proves() {
+            return self.plainly(&asking).await;
+        }
+        let answer = self.proven(&asking).await?;
+        // The clock is wrong, or the nonce lay about for too long; the refusal brought a good one.
+        if is_bad_nonce(&answer) && self.login.distrust_clock() {
+            return self.proven(&asking).await;
+        }
+        Ok(answer)
     }
+
+    async fn plainly(&self, asking: &Asking<'_>) -> Result<Answer, Trouble> {
+        let mut request = self.request(asking);
+        // The body of a submission holds the token already.
+        if asking.body.is_empty() {
+            request = request.header(AUTHORIZATION, self.login.show_token().map_err(unfit)?);
+        }
+        Ok(send(request).await?.answer)
+    }
+
+    async fn proven(&self, asking: &Asking<'_>) -> Result<Answer, Trouble> {
+        let ticket = match self.login.ticket() {
+            Some(ticket) => ticket,
+            None => match self.nonce().await? {
+                Ok(ticket) => ticket,
+                Err(refusal) => return Ok(refusal),
+            },
+        };
+        let call = Call {
+            method: asking.method.as_str(),
+            audience: &self.audience,
+            path: &self.endpoint.path(asking.path),
+            serial: self.login.serial(),
+            stamp: ticket.stamp,
+            nonce: &ticket.nonce,
+            body: &asking.body,
+        };
+        let header = self.login.authorize(&call).map_err(unfit)?;
+        let came = send(self.request(asking).header(AUTHORIZATION, header)).await?;
+        if let Some(nonce) = &came.nonce {
+            self.login.keep(nonce);
+        }
+        self.believed(came, &call.canonical())
+    }
+
+    /// Asks for a nonce, or hands back the answer that says "later". Nothing proves it, and nothing need: what another server gave is refused by
+    /// ours, and a proof that is bound to it is good nowhere else.
+    async fn nonce(&self) -> Result<Result<Ticket, Answer>, Trouble> {
+        let came = send(self.client.get(self.endpoint.join(NONCE_PATH))).await?;
+        if let Some(nonce) = came.nonce.filter(|_| came.answer.status == 200) {
+            self.login.keep(&nonce);
+        }
+        match self.login.ticket() {
+            Some(ticket) => Ok(Ok(ticket)),
+            None if is_later(came.answer.status) => Ok(Err(came.answer)),
+            None => Err(Trouble::NoNonce),
+        }
+    }
+
+    /// An answer that decides what becomes of the request must prove that it comes from the server
+    /// which keeps this device's verifier. Refusals from before the login cannot (400, 401, 413, 415),
+    /// and change nothing here; answers that only say "later" (429, 5xx) may come from any proxy.
+    fn believed(&self, came: Came, text: &Canonical) -> Result<Answer, Trouble> {
+        let Came { answer, proof, .. } = came;
+        let decides = matches!(answer.status, 200..=299 | 404 | 409 | 410 | 422);
+        let shown = proof.unwrap_or_default();
+        if decides && !(self.login).confirms(text, answer.status, &answer.body, &shown) {
+            return Err(Trouble::Unproven(answer.status));
+        }
+        Ok(answer)
+    }
+
+    fn request(&self, asking: &Asking<'_>) -> RequestBuilder {
+        let url = self.endpoint.join(asking.path);
+        let mut request = self.client.request(asking.method.clone(), url);
+        if !asking.body.is_empty() {
+            let body = asking.body.clone();
+            request = request.header(CONTENT_TYPE, "application/json").body(body);
+        }
+        if self.inline {
+            request = request.header("prefer", INLINE_PREFERENCE);
+        }
+        request
+    }
+}
+
+/// Whether what would help is a fresh nonce of the server.
+fn is_bad_nonce(answer: &Answer) -> bool {
+    let problem = || serde_json::from_slice::<Problem>(&answer.body).ok();
+    answer.status == 400 && problem().is_some_and(|problem| problem.code == BAD_NONCE)
+}
+
+fn unfit(error: Error) -> Trouble {
+    Trouble::Unreachable(error.to_string())
 }
 
 fn client(extra_roots_pem: &str) -> Result<Client, Error> {
@@ -151,28 +290,29 @@ fn client(extra_roots_pem: &str) -> Result<Client, Error> {
         .map_err(|error| unusable(&root_cause(&error)))
 }
 
-/// `CVM1-TOKEN serial="...",token="..."`. The server reads the values as they stand; neither a serial
-/// number nor a token may hold what would end its value early ([`DeviceToken::parse`]).
-fn authorization(serial: &SerialNumber, token: &DeviceToken) -> Result<HeaderValue, Error> {
-    let text = Zeroizing::new(format!(
-        "{TOKEN_SCHEME} serial=\"{serial}\",token=\"{}\"",
-        token.expose()
-    ));
-    let mut value = HeaderValue::from_str(&text)
-        .map_err(|_| Error::Config("the secret does not fit into a header".to_owned()))?;
-    value.set_sensitive(true);
-    Ok(value)
+/// An answer and what else its headers said.
+struct Came {
+    answer: Answer,
+    proof: Option<String>,
+    nonce: Option<String>,
 }
 
-async fn send(request: RequestBuilder) -> Result<Answer, Trouble> {
+async fn send(request: RequestBuilder) -> Result<Came, Trouble> {
     let response = request.send().await.map_err(trouble)?;
     let status = response.status().as_u16();
     let retry_after = retry_after(&response);
+    let text = |name| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
+    let (proof, nonce) = (text(PROOF_HEADER), text(NONCE_HEADER));
     let body = read(response).await?;
-    Ok(Answer {
+    let answer = Answer {
         status,
         retry_after,
         body,
+    };
+    Ok(Came {
+        answer,
+        proof,
+        nonce,
     })
 }
 
@@ -211,21 +351,19 @@ fn trouble(error: reqwest::Error) -> Trouble {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use cvm_shared::secret::DeviceToken;
+    use cvm_shared::time::UnixMillis;
 
-    fn transport() -> Transport {
+    use super::*;
+    use crate::auth::Auth;
+
+    fn transport() -> Transport<'static> {
         let endpoint = Endpoint::parse("https://cvm.example").unwrap();
         let serial = SerialNumber::parse("SN-1").unwrap();
         let token = DeviceToken::parse("hunter=2").unwrap();
-        Transport::new(endpoint, serial, token, "").unwrap()
-    }
-
-    #[test]
-    fn the_header_holds_the_token_as_it_stands_and_does_not_print() {
-        let header = transport().authorization;
-        let expected: &[u8] = br#"CVM1-TOKEN serial="SN-1",token="hunter=2""#;
-        assert_eq!(header.as_bytes(), expected);
-        assert!(!format!("{header:?}").contains("hunter"));
+        let clock = &|| UnixMillis(0);
+        let login = Login::new(Auth::Token, serial, token, clock, || [0; 16]);
+        Transport::new(endpoint, login, "").unwrap()
     }
 
     #[tokio::test]

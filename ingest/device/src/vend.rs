@@ -9,6 +9,8 @@ use cvm_shared::ids::SerialNumber;
 use cvm_shared::secret::DeviceToken;
 use cvm_shared::time::UnixMillis;
 
+use crate::auth::Auth;
+use crate::auth::Login;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::install::Device;
@@ -33,6 +35,12 @@ pub struct VendConfig {
     pub dir: PathBuf,
     /// Who makes the key.
     pub key_mode: KeyMode,
+    /// How the device shows who it is.
+    pub auth: Auth,
+    /// The host that the server knows itself by, if that is not the endpoint's: proofs are made out to it.
+    pub audience: Option<String>,
+    /// Whether to have the bundle in the server's answer instead of a link to it.
+    pub inline: bool,
     /// Roots to trust beside Amazon's when talking to the server, in PEM form, or nothing.
     pub ca_pem: String,
     /// A CA that may have issued the certificate and is not in the trust bundle, or nothing.
@@ -44,7 +52,7 @@ pub struct VendConfig {
 }
 
 impl VendConfig {
-    /// The usual settings: CSR mode, five minutes.
+    /// The usual settings: CSR mode, plain token, five minutes.
     pub fn new(
         endpoint: impl Into<String>,
         serial: SerialNumber,
@@ -57,6 +65,9 @@ impl VendConfig {
             token,
             dir: dir.into(),
             key_mode: KeyMode::Csr,
+            auth: Auth::default(),
+            audience: None,
+            inline: false,
             ca_pem: String::new(),
             issuer_ca_pem: String::new(),
             timeout: Duration::from_mins(5),
@@ -65,7 +76,7 @@ impl VendConfig {
     }
 }
 
-/// The present, by the device's clock; only the certificate's validity is checked against it.
+/// The present, by the device's clock: proofs say it, and the certificate's validity is checked against it.
 pub type Clock<'a> = dyn Fn() -> UnixMillis + Sync + 'a;
 /// Someone who wants to hear how the run goes.
 pub type Listener<'a> = dyn Fn(Progress) + Sync + 'a;
@@ -135,9 +146,7 @@ pub async fn vend(
     clock: &Clock<'_>,
     listener: &Listener<'_>,
 ) -> Result<Vended, Error> {
-    let endpoint = Endpoint::parse(&config.endpoint)?;
-    let (serial, token) = (config.serial.clone(), config.token.clone());
-    let transport = Transport::new(endpoint, serial, token, &config.ca_pem)?;
+    let transport = transport(config, clock)?;
     let owned = config.clone();
     let plan = blocking(move || begin(&owned)).await?;
     match plan.left {
@@ -158,4 +167,33 @@ pub async fn vend(
             run.obtain(key).await
         }
     }
+}
+
+fn transport<'a>(config: &VendConfig, clock: &'a Clock<'a>) -> Result<Transport<'a>, Error> {
+    let endpoint = Endpoint::parse(&config.endpoint)?;
+    let audience = config.audience.as_deref().map(audience).transpose()?;
+    let (serial, token) = (config.serial.clone(), config.token.clone());
+    let login = Login::new(config.auth, serial, token, clock, fresh);
+    let transport = Transport::new(endpoint, login, &config.ca_pem)?;
+    Ok(transport.for_audience(audience).inline(config.inline))
+}
+
+/// The host that a server knows itself by, `host[:port]`, in lower case.
+pub(crate) fn audience(text: &str) -> Result<String, Error> {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']');
+    if text.is_empty() || !text.bytes().all(fits) {
+        return Err(Error::Config("the audience must be host[:port]".to_owned()));
+    }
+    Ok(text.to_ascii_lowercase())
+}
+
+/// Randomness from the operating system.
+pub(crate) fn fresh() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    #[expect(
+        clippy::expect_used,
+        reason = "without randomness there is no key and no nonce, and nothing to fall back on"
+    )]
+    getrandom::fill(&mut bytes).expect("the operating system has randomness");
+    bytes
 }

@@ -4,7 +4,11 @@ use cvm_shared::bundle::Bundle;
 use cvm_shared::bundle::digest;
 use cvm_shared::ids::CertificateId;
 use cvm_shared::ids::Malformed;
+use cvm_shared::ids::RequestId;
 use cvm_shared::ids::SerialNumber;
+use cvm_shared::seal::SealedFor;
+use cvm_shared::seal::is_sealed;
+use cvm_shared::seal::open;
 use cvm_shared::time::UnixMillis;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::pem::Pem;
@@ -24,6 +28,9 @@ pub enum Flaw {
     /// The bytes are no bundle.
     #[error("{0}")]
     Unreadable(#[from] Malformed),
+    /// A private key came in clear by a link that others could use.
+    #[error("it holds a private key and is not sealed")]
+    Unsealed,
     /// It is for another device.
     #[error("it is for another serial number")]
     Serial,
@@ -53,11 +60,17 @@ pub enum Flaw {
     Roots,
 }
 
-/// What the bundle must agree with.
-#[derive(Clone, Copy, Debug)]
+/// What the bundle must agree with. Holds a key, so it does not print.
+#[derive(Clone, Copy)]
 pub struct Expected<'a> {
     /// The device.
     pub serial: &'a SerialNumber,
+    /// The request that the bundle answers.
+    pub request_id: &'a RequestId,
+    /// The key that this device's bundles are sealed under.
+    pub server_key: &'a [u8; 32],
+    /// Whether the bundle came in the server's own answer, which is as secret as the connection.
+    pub inline: bool,
     /// The certificate that the server announced.
     pub certificate_id: &'a CertificateId,
     /// The SHA-256 of the bundle that the server announced.
@@ -86,7 +99,7 @@ pub fn check(bytes: &[u8], expected: &Expected<'_>) -> Result<(Bundle, Chain), F
     if digest(bytes) != expected.sha256 {
         return Err(Flaw::Digest);
     }
-    let bundle = Bundle::decode(bytes)?;
+    let bundle = opened(bytes, expected)?;
     if bundle.serial != *expected.serial {
         return Err(Flaw::Serial);
     }
@@ -97,6 +110,25 @@ pub fn check(bytes: &[u8], expected: &Expected<'_>) -> Result<(Bundle, Chain), F
     check_validity(&certificate, expected.now)?;
     let chain = check_issuer(&certificate, expected)?;
     Ok((bundle, chain))
+}
+
+/// The bundle in clear. One with a private key must have been sealed, for whoever saw its link could
+/// have fetched it, or must have come in the server's own answer: a server opens the bundle for a device
+/// whose stored secret is stretched, as that device cannot derive the key.
+fn opened(bytes: &[u8], expected: &Expected<'_>) -> Result<Bundle, Flaw> {
+    if is_sealed(bytes) {
+        let names = SealedFor {
+            serial: expected.serial,
+            request: expected.request_id,
+            certificate: expected.certificate_id,
+        };
+        return Ok(Bundle::decode(&open(expected.server_key, &names, bytes)?)?);
+    }
+    let bundle = Bundle::decode(bytes)?;
+    if bundle.private_key.is_some() && !expected.inline {
+        return Err(Flaw::Unsealed);
+    }
+    Ok(bundle)
 }
 
 fn sole_certificate(pem: &str) -> Result<Vec<u8>, Flaw> {

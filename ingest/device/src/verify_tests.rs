@@ -5,6 +5,7 @@ use crate::identity::Identity;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use cvm_shared::ids::ThingName;
+use cvm_shared::seal::seal;
 use cvm_shared::secret::PrivateKeyPem;
 use rcgen::BasicConstraints;
 use rcgen::CertificateParams;
@@ -13,9 +14,12 @@ use rcgen::IsCa;
 use rcgen::Issuer;
 use rcgen::KeyPair;
 use rcgen::date_time_ymd;
+use zeroize::Zeroizing;
 
 /// 2026-01-01T00:00:00Z.
 const NOW: UnixMillis = UnixMillis(1_767_225_600_000);
+const REQUEST: &str = "0123456789abcdef0123456789abcdef";
+const SERVER_KEY: [u8; 32] = [9; 32];
 const YEAR: u64 = 365 * 86_400 * 1000;
 
 struct Authority {
@@ -97,9 +101,25 @@ fn id_of(pem: &str) -> CertificateId {
 impl Case {
     fn check(&self) -> Result<Chain, Flaw> {
         let bytes = self.bundle.encode();
-        let sha256 = self.sha256.clone().unwrap_or_else(|| digest(&bytes));
+        self.check_bytes(&bytes, true)
+    }
+
+    fn sealed(&self, request: &str) -> Zeroizing<Vec<u8>> {
+        let names = SealedFor {
+            serial: &self.serial,
+            request: &RequestId::parse(request).unwrap(),
+            certificate: &self.announced,
+        };
+        seal(&SERVER_KEY, &names, [3; 32], &self.bundle.encode())
+    }
+
+    fn check_bytes(&self, bytes: &[u8], inline: bool) -> Result<Chain, Flaw> {
+        let sha256 = self.sha256.clone().unwrap_or_else(|| digest(bytes));
         let expected = Expected {
             serial: &self.serial,
+            request_id: &RequestId::parse(REQUEST).unwrap(),
+            server_key: &SERVER_KEY,
+            inline,
             certificate_id: &self.announced,
             sha256: &sha256,
             public_key: self.public_key.as_deref(),
@@ -107,7 +127,7 @@ impl Case {
             issuer_pem: &self.issuer_pem,
             now: self.now,
         };
-        check(&bytes, &expected).map(|(_, chain)| chain)
+        check(bytes, &expected).map(|(_, chain)| chain)
     }
 }
 
@@ -172,6 +192,9 @@ fn one_changed_byte_is_noticed() {
     bytes[20] ^= 1;
     let expected = Expected {
         serial: &case.serial,
+        request_id: &RequestId::parse(REQUEST).unwrap(),
+        server_key: &SERVER_KEY,
+        inline: false,
         certificate_id: &case.announced,
         sha256: &digest(&good),
         public_key: None,
@@ -278,4 +301,22 @@ fn an_rsa_key_as_aws_iot_sends_it_fits_its_certificate() {
     case.bundle.private_key = Some(pem);
     case.roots_pem = authority.pem;
     assert_eq!(case.check(), Ok(Chain::Verified));
+}
+
+#[test]
+fn a_sealed_bundle_is_opened_and_one_for_another_request_is_not() {
+    let case = keys_case();
+    let sealed = case.sealed(REQUEST);
+    assert_eq!(case.check_bytes(&sealed, false), Ok(Chain::Verified));
+    let other = case.sealed(&REQUEST.replace('0', "1"));
+    let refused = case.check_bytes(&other, false).unwrap_err();
+    assert!(matches!(refused, Flaw::Unreadable(_)), "{refused}");
+}
+
+#[test]
+fn a_key_in_clear_comes_in_the_answer_or_not_at_all() {
+    let case = keys_case();
+    let bytes = case.bundle.encode();
+    assert_eq!(case.check_bytes(&bytes, false), Err(Flaw::Unsealed));
+    assert_eq!(case.check_bytes(&bytes, true), Ok(Chain::Verified));
 }

@@ -41,12 +41,18 @@ use crate::item_care::write_care;
 
 /// The table's partition key.
 pub const KEY: &str = "productid";
+/// How the device may log in; a row without it takes tokens and proofs.
+const AUTH: &str = "auth";
+const PROOF: &str = "proof";
 
 /// The item that stands for this record.
 pub fn to_item(record: &Record) -> Item {
     let mut item = Writer::default();
     item.text(KEY, record.serial.as_str());
     item.text("accessToken", &record.verifier.to_text());
+    if record.proof_only {
+        item.text(AUTH, PROOF);
+    }
     item.number("applyState", record.state.apply_state());
     item.number("generation", record.generation.0);
     item.number("epoch", record.epoch.0);
@@ -67,6 +73,7 @@ pub fn from_item(item: &Item) -> Result<Record, Failure> {
     Ok(Record {
         serial: item.id(KEY, SerialNumber::parse)?,
         verifier: Verifier::parse(item.text("accessToken")?).map_err(|_| corrupt("accessToken"))?,
+        proof_only: read_auth(&item)?,
         binding: read_binding(&item)?,
         generation: Generation(item.number("generation")?),
         epoch: Epoch(item.number("epoch")?),
@@ -78,6 +85,16 @@ pub fn from_item(item: &Item) -> Result<Record, Failure> {
         superseded: care.superseded,
         state: read_state(&item)?,
     })
+}
+
+/// Whether the device is bound to proofs. A word that this version does not know binds it more, not
+/// less: it admits nobody.
+fn read_auth(item: &Reader<'_>) -> Result<bool, Failure> {
+    match item.optional_text(AUTH)? {
+        None => Ok(false),
+        Some(PROOF) => Ok(true),
+        Some(_) => Err(corrupt(AUTH)),
+    }
 }
 
 fn write_binding(item: &mut Writer, binding: &Binding) {

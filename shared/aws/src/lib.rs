@@ -2,7 +2,8 @@
 //!
 //! [`config`] turns the environment into types, [`clients`] builds the service clients once,
 //! [`classify`] is the only map from AWS errors to [`cvm_shared::failure::Failure`]; the rest are
-//! the ports: [`registry`] (DynamoDB, its rows in [`item`] and [`item_care`]), [`backlog`] (its waiting rows), [`queue`] (SQS), [`vault`] (S3),
+//! the ports: [`registry`] (DynamoDB, its rows in [`item`] and [`item_care`]), [`backlog`] (its waiting rows), [`guard`] (what may happen only once),
+//! [`queue`] (SQS), [`vault`] (S3),
 //! [`system`] (clock and randomness); and [`roster`], by which operators add devices.
 
 #![cfg_attr(
@@ -20,6 +21,7 @@ pub mod classify;
 pub mod clients;
 pub mod columns;
 pub mod config;
+pub mod guard;
 pub mod item;
 pub mod item_care;
 pub mod queue;

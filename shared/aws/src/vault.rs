@@ -70,6 +70,27 @@ impl Vault for S3Vault {
             .any(|object| object.key() == Some(key.as_str())))
     }
 
+    async fn fetch(
+        &self,
+        key: &BundleKey,
+        most: usize,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+        let call = self.client.get_object().bucket(&self.bucket);
+        let found = match call.key(key.as_str()).send().await {
+            Ok(found) => found,
+            Err(error) if status(&error) == Some(404) => return Ok(None),
+            Err(error) => return Err(failure(SERVICE, &error)),
+        };
+        let length = found.content_length().and_then(|n| usize::try_from(n).ok());
+        if length.is_none_or(|length| length > most) {
+            return Err(Failure::Rejected {
+                service: SERVICE,
+                detail: "a bundle that is too large to be shown".to_owned(),
+            });
+        }
+        read(found.body).await.map(Some)
+    }
+
     async fn presign(&self, key: &BundleKey, valid: Duration) -> Result<String, Failure> {
         let refuse = |detail: &str| Failure::Rejected {
             service: SERVICE,
@@ -97,6 +118,16 @@ impl Vault for S3Vault {
             .map(|_| ())
             .map_err(|error| failure(SERVICE, &error))
     }
+}
+
+/// The whole body, in memory that is wiped.
+async fn read(body: ByteStream) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let read = body.collect().await;
+    let read = read.map_err(|error| Failure::Unavailable {
+        service: SERVICE,
+        detail: error.to_string(),
+    })?;
+    Ok(Zeroizing::new(read.to_vec()))
 }
 
 fn status<E>(

@@ -65,6 +65,12 @@ calls! {
     Mark = "backlog.mark", Table, false;
     /// `Backlog::set_mark`.
     SetMark = "backlog.set_mark", Table, false;
+    /// `Guard::nonce_key`.
+    NonceKey = "guard.nonce_key", Table, false;
+    /// `Guard::consume`.
+    Consume = "guard.consume", Table, false;
+    /// `Guard::bind_key`.
+    BindKey = "guard.bind_key", Table, false;
     /// `Queue::send`.
     Send = "queue.send", Queue, false;
     /// `Depth::depth`.
@@ -101,6 +107,8 @@ calls! {
     Stage = "vault.stage", Bucket, true;
     /// `Vault::holds`.
     Holds = "vault.holds", Bucket, false;
+    /// `Vault::fetch`.
+    Fetch = "vault.fetch", Bucket, false;
     /// `Vault::presign`.
     Presign = "vault.presign", Bucket, false;
     /// `Vault::shred`.
@@ -128,6 +136,9 @@ impl Call {
             | Self::Names
             | Self::Mark
             | Self::SetMark
+            | Self::NonceKey
+            | Self::Consume
+            | Self::BindKey
             | Self::Send
             | Self::Depth
             | Self::Postpone
@@ -136,6 +147,7 @@ impl Call {
             | Self::Endpoint
             | Self::Stage
             | Self::Holds
+            | Self::Fetch
             | Self::Presign
             | Self::Shred => None,
         }

@@ -7,15 +7,23 @@ use std::time::Duration;
 use cvm_ingest::http::Answer;
 use cvm_ingest::http::Asked;
 use cvm_shared::api::BundleLink;
+use cvm_shared::api::BundleView;
+use cvm_shared::api::CERTIFICATES_PATH;
 use cvm_shared::api::Status;
 use cvm_shared::api::StatusView;
 use cvm_shared::ids::BundleKey;
 use cvm_shared::ids::CertificateId;
 use cvm_shared::ids::RequestId;
 use cvm_shared::ids::SerialNumber;
+use cvm_shared::ports::Random as _;
+use cvm_shared::proof::Prover;
+use cvm_shared::proof::RequestNonce;
+use cvm_shared::proof::Stamp;
 use cvm_shared::reprovision::Reprovision;
 use cvm_shared::state::Delivery;
 use cvm_shared::state::State;
+use cvm_testkit::proofs::proven;
+use cvm_testkit::proofs::prover;
 use cvm_testkit::sample::TOKEN;
 use cvm_testkit::site::asked;
 use cvm_testkit::site::submission;
@@ -51,6 +59,8 @@ pub struct Device {
     doors: Doors,
     plan: DevicePlan,
     serial: SerialNumber,
+    /// Proves its requests; a device without it sends its token.
+    prover: Option<Prover>,
     key: usize,
     /// Whether it was never served before.
     is_first: bool,
@@ -78,6 +88,8 @@ impl Device {
             doors,
             plan: plan.clone(),
             serial: fleet::serial(plan.number),
+            // Every second one.
+            prover: (plan.number % 2 == 1).then(|| prover(fleet::serial(plan.number).as_str())),
             key: 0,
             is_first: true,
             failures: Cell::new(0),
@@ -162,7 +174,17 @@ impl Device {
     async fn submit(&self) -> Step {
         let own = self.plan.own_key;
         let csr = own.then(|| fleet::request(self.plan.number, self.key).0.as_str());
-        let asked = submission(self.serial.as_str(), TOKEN, csr);
+        let asked = match &self.prover {
+            None => submission(self.serial.as_str(), TOKEN, csr),
+            Some(_) => {
+                let body = csr.map_or_else(
+                    || serde_json::json!({}),
+                    |csr| serde_json::json!({ "csr": csr }),
+                );
+                let body = serde_json::to_vec(&body).unwrap();
+                self.request(Method::POST, CERTIFICATES_PATH, &body)
+            }
+        };
         let Some(answer) = self.ask("submit", asked).await else {
             return Step::Submit;
         };
@@ -171,7 +193,7 @@ impl Device {
 
     async fn poll(&self, id: RequestId) -> Step {
         let path = format!("/v1/certificates/{id}");
-        let asked = asked(Method::GET, &path, Some(self.serial.as_str()), b"");
+        let asked = self.request(Method::GET, &path, b"");
         let Some(answer) = self.ask("poll", asked).await else {
             return Step::Poll(id);
         };
@@ -241,9 +263,14 @@ impl Device {
             }
             Status::Vended {
                 certificate_id,
-                bundle,
+                bundle: BundleView::Link(link),
                 ..
-            } => Step::Fetch(id, certificate_id, bundle),
+            } => Step::Fetch(id, certificate_id, link),
+            Status::Vended { .. } => {
+                self.site
+                    .broke("I12", "a bundle that nobody asked for".to_owned());
+                Step::GivenUp
+            }
             Status::Failed {
                 retryable: false, ..
             } => Step::GivenUp,
@@ -271,7 +298,7 @@ impl Device {
             self.site.time.sleep(PAUSE).await;
             return Step::Poll(id);
         };
-        if let Err(flaw) = looks_right(&self.plan, self.key, &bytes, link, certificate) {
+        if let Err(flaw) = looks_right(&self.plan, self.key, &bytes, &id, link, certificate) {
             self.site
                 .broke("I7", format!("{} fetched a bundle {flaw}", self.serial));
             return Step::GivenUp;
@@ -290,7 +317,7 @@ impl Device {
         }
         let times = if self.plan.confirms_twice { 2 } else { 1 };
         for _ in 0..times {
-            let asked = asked(Method::POST, &path, Some(self.serial.as_str()), b"");
+            let asked = self.request(Method::POST, &path, b"");
             let Some(answer) = self.ask("confirm", asked).await else {
                 return Step::Confirm(id, certificate);
             };
@@ -325,6 +352,16 @@ impl Device {
             let what = format!("{} installed another one than was confirmed", self.serial);
             self.site.broke("I2", what);
         }
+    }
+
+    /// A request as this device makes it: with its token, or proven with a nonce of its own.
+    fn request(&self, method: Method, path: &str, body: &[u8]) -> Asked {
+        let Some(prover) = &self.prover else {
+            return asked(method, path, Some(self.serial.as_str()), body);
+        };
+        let stamp = Stamp::At(self.site.time.now() / 1000);
+        let nonce = RequestNonce::from_random(self.site.dice.bytes());
+        proven(prover, method, path, (stamp, &nonce), body)
     }
 
     /// A call of the door. `None` if no answer came: lost on the way, or too late, or the door died.

@@ -15,7 +15,7 @@ use crate::world::Site;
 /// How long a request may take before the door's function is ended.
 const RUN: Duration = Duration::from_secs(29);
 /// How many calls a door makes at most for one request, about.
-const CALLS: u64 = 4;
+const CALLS: u64 = 6;
 
 /// Starts doors.
 #[derive(Clone, Debug)]

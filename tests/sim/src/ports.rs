@@ -3,18 +3,22 @@
 use std::time::Duration;
 
 use cvm_shared::care::Group;
+use cvm_shared::csr::PublicKeyDigest;
 use cvm_shared::failure::Failure;
 use cvm_shared::ids::CertificateId;
 use cvm_shared::ids::SerialNumber;
 use cvm_shared::message::Order;
+use cvm_shared::nonce::NonceKey;
 use cvm_shared::ports::Backlog;
 use cvm_shared::ports::Delivery;
 use cvm_shared::ports::Depth;
+use cvm_shared::ports::Guard;
 use cvm_shared::ports::Queue;
 use cvm_shared::ports::Registry;
 use cvm_shared::ports::Swap;
 use cvm_shared::record::Record;
 use cvm_shared::time::UnixMillis;
+use cvm_testkit::guard::MemoryGuard;
 use cvm_testkit::queue::MemoryQueue;
 use cvm_testkit::registry::MemoryRegistry;
 use cvm_testkit::sample::TOKEN;
@@ -119,6 +123,33 @@ impl Backlog for Port<MemoryRegistry> {
         let inner = self.inner.clone();
         self.call(Call::SetMark, String::new(), move || {
             at_once(inner.set_mark(mark))
+        })
+        .await
+    }
+}
+
+impl Guard for Port<MemoryGuard> {
+    async fn nonce_key(&self) -> Result<NonceKey, Failure> {
+        let inner = self.inner.clone();
+        self.call(Call::NonceKey, String::new(), move || {
+            at_once(inner.nonce_key())
+        })
+        .await
+    }
+
+    async fn consume(&self, used: &str, forget_at: UnixMillis) -> Result<bool, Failure> {
+        let (inner, used) = (self.inner.clone(), used.to_owned());
+        self.call(Call::Consume, String::new(), move || {
+            at_once(inner.consume(&used, forget_at))
+        })
+        .await
+    }
+
+    async fn bind_key(&self, key: PublicKeyDigest, serial: &SerialNumber) -> Result<bool, Failure> {
+        let (inner, serial) = (self.inner.clone(), serial.clone());
+        let what = self.site.text(|| serial.to_string());
+        self.call(Call::BindKey, what, move || {
+            at_once(inner.bind_key(key, &serial))
         })
         .await
     }

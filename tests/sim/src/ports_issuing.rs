@@ -211,6 +211,18 @@ impl Vault for Port<MemoryVault> {
         .await
     }
 
+    async fn fetch(
+        &self,
+        key: &BundleKey,
+        most: usize,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+        let (inner, key) = (self.inner.clone(), key.clone());
+        self.call(Call::Fetch, String::new(), move || {
+            at_once(inner.fetch(&key, most))
+        })
+        .await
+    }
+
     async fn presign(&self, key: &BundleKey, valid: Duration) -> Result<String, Failure> {
         let (inner, key) = (self.inner.clone(), key.clone());
         self.call(Call::Presign, String::new(), move || {

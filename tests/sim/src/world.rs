@@ -23,6 +23,7 @@ use cvm_shared::ports::Page;
 use cvm_shared::record::Record;
 use cvm_shared::reprovision::ReprovisionTerms;
 use cvm_shared::trust::TrustBundle;
+use cvm_testkit::guard::MemoryGuard;
 use cvm_testkit::issuer::MemoryIssuer;
 use cvm_testkit::issuer::Registered;
 use cvm_testkit::queue::MemoryQueue;
@@ -51,7 +52,14 @@ use crate::time::Time;
 pub const MAX_RECEIVES: u32 = 10;
 
 /// The door on the fakes.
-pub type SimDoor = Door<Port<MemoryRegistry>, Port<MemoryQueue>, Port<MemoryVault>, SimClock, Dice>;
+pub type SimDoor = Door<
+    Port<MemoryRegistry>,
+    Port<MemoryQueue>,
+    Port<MemoryVault>,
+    Port<MemoryGuard>,
+    SimClock,
+    Dice,
+>;
 
 /// A worker on the fakes.
 pub type SimWorker =
@@ -259,6 +267,7 @@ impl Site {
             registry: self.port(&self.outside.registry, process),
             queue: self.port(&self.outside.queue, process),
             vault: self.port(&self.outside.vault, process),
+            guard: self.port(&self.outside.guard, process),
             clock: SimClock::new(&self.time, 0),
             random: self.dice.clone(),
             terms: Terms {
@@ -268,6 +277,7 @@ impl Site {
                     default: settings.reprovision,
                     grace: settings.grace,
                 },
+                weak_secrets: false,
             },
             trust: TRUST
                 .get_or_init(|| TrustBundle::with_extra("").unwrap())

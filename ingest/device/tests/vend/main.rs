@@ -8,7 +8,11 @@
 )]
 
 mod cli;
+mod door;
+mod http;
+mod proof;
 mod server;
+mod shell;
 
 use std::path::Path;
 use std::sync::Arc;

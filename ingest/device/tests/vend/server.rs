@@ -5,33 +5,29 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 
-use cvm_shared::bundle::Bundle;
-use cvm_shared::bundle::digest;
-use cvm_shared::ids::CertificateId;
-use cvm_shared::ids::SerialNumber;
-use cvm_shared::ids::ThingName;
-use cvm_shared::secret::PrivateKeyPem;
+use cvm_shared::time::UnixMillis;
 use rcgen::BasicConstraints;
 use rcgen::CertificateParams;
-use rcgen::CertificateSigningRequestParams;
 use rcgen::DnType;
 use rcgen::IsCa;
 use rcgen::Issuer;
 use rcgen::KeyPair;
-use serde_json::Value;
 use serde_json::json;
-use tokio::io::AsyncBufReadExt as _;
-use tokio::io::AsyncReadExt as _;
-use tokio::io::AsyncWriteExt as _;
-use tokio::io::BufReader;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
+use crate::door::Book;
+use crate::door::REQUEST;
+use crate::door::nonce;
+use crate::door::problem;
+use crate::http::Reply;
+use crate::http::Request;
+use crate::http::read;
+use crate::http::write;
+
 pub(crate) const SERIAL: &str = "SN-1";
 pub(crate) const TOKEN: &str = "hunter2-hunter2";
-const REQUEST: &str = "0123456789abcdef0123456789abcdef";
-const AUTHORIZATION: &str = "CVM1-TOKEN serial=\"SN-1\",token=\"hunter2-hunter2\"";
 
 /// What goes wrong with the next request of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,53 +44,38 @@ pub(crate) enum Fault {
     Failed(bool),
     /// One byte of the body is changed.
     Changed,
+    /// The status is another one than was proven.
+    Restated(u16),
+    /// The moment or the nonce is refused, and a good nonce is given.
+    BadNonce,
+    /// The answer goes without its proof.
+    Unproven,
 }
 
 /// The kinds of request.
 pub(crate) const KINDS: [&str; 5] = ["submit", "poll", "fetch", "roots", "confirm"];
 
+/// A rule of the contract that this server breaks: changes an answer before or after it is proven.
+#[derive(Clone, Copy)]
+pub(crate) enum Breach {
+    Before(fn(&Request, &mut Reply)),
+    After(fn(&Request, &mut Reply)),
+}
+
 #[derive(Default)]
-struct State {
+struct Orders {
     faults: HashMap<&'static str, Vec<Fault>>,
+    breach: Option<Breach>,
     log: Vec<&'static str>,
-    csr: Option<Value>,
-    bundle: Option<Vec<u8>>,
-    issued: u32,
-    polls: u32,
-    confirmed: bool,
 }
 
 pub(crate) struct Server {
     pub(crate) url: String,
     pub(crate) ca_pem: String,
     pub(crate) hung: Notify,
-    issuer: Issuer<'static, KeyPair>,
-    state: Mutex<State>,
-}
-
-struct Request {
-    kind: &'static str,
-    authorization: Option<String>,
-    body: Vec<u8>,
-}
-
-struct Reply {
-    status: u16,
-    retry_after: Option<u64>,
-    body: Vec<u8>,
-}
-
-fn reply(status: u16, body: impl Into<Vec<u8>>) -> Reply {
-    Reply {
-        status,
-        retry_after: None,
-        body: body.into(),
-    }
-}
-
-fn problem(status: u16, code: &str) -> Reply {
-    let body = json!({"status": status, "code": code, "title": code});
-    reply(status, body.to_string())
+    pub(crate) issuer: Issuer<'static, KeyPair>,
+    pub(crate) book: Mutex<Book>,
+    orders: Mutex<Orders>,
 }
 
 impl Server {
@@ -111,7 +92,8 @@ impl Server {
             ca_pem: params.self_signed(&key).unwrap().pem(),
             hung: Notify::new(),
             issuer: Issuer::new(params, key),
-            state: Mutex::default(),
+            book: Mutex::default(),
+            orders: Mutex::default(),
         });
         let serving = Arc::clone(&server);
         tokio::spawn(async move {
@@ -123,51 +105,54 @@ impl Server {
     }
 
     pub(crate) fn order(&self, kind: &'static str, fault: Fault) {
-        let mut state = self.state.lock().unwrap();
-        state.faults.entry(kind).or_default().push(fault);
+        let mut orders = self.orders.lock().unwrap();
+        orders.faults.entry(kind).or_default().push(fault);
+    }
+
+    pub(crate) fn breach(&self, breach: Breach) {
+        self.orders.lock().unwrap().breach = Some(breach);
     }
 
     pub(crate) fn issued(&self) -> u32 {
-        self.state.lock().unwrap().issued
+        self.book.lock().unwrap().issued
     }
 
     pub(crate) fn confirmed(&self) -> bool {
-        self.state.lock().unwrap().confirmed
+        self.book.lock().unwrap().confirmed
     }
 
     /// The requests since the last call.
     pub(crate) fn log(&self) -> Vec<&'static str> {
-        std::mem::take(&mut self.state.lock().unwrap().log)
+        std::mem::take(&mut self.orders.lock().unwrap().log)
     }
 
     async fn serve(self: Arc<Self>, mut stream: TcpStream) {
         let Some(request) = read(&mut stream).await else {
             return;
         };
-        let fault = {
-            let mut state = self.state.lock().unwrap();
-            state.log.push(request.kind);
-            state.faults.get_mut(request.kind).and_then(Vec::pop)
+        let kind = kind(&request.method, &request.path);
+        let (fault, breach) = {
+            let mut orders = self.orders.lock().unwrap();
+            orders.log.push(kind);
+            let fault = orders.faults.get_mut(kind).and_then(Vec::pop);
+            (fault, orders.breach)
         };
         let reply = match fault {
             Some(Fault::Close) => return,
             Some(Fault::HangBefore) => return self.hang().await,
             Some(Fault::HangAfter) => {
-                self.answer(&request);
+                self.answer(&request, breach);
                 return self.hang().await;
             }
-            Some(Fault::Status(status, retry_after)) => Reply {
-                status,
-                retry_after,
-                body: Vec::new(),
-            },
+            Some(Fault::Status(status, wait)) => bare(status, wait),
+            Some(Fault::BadNonce) => problem(400, "bad_nonce").with("replay-nonce", nonce()),
             Some(Fault::Failed(retryable)) => failed(retryable),
-            Some(Fault::Changed) => {
-                let mut reply = self.answer(&request);
-                reply.body[20] ^= 1;
+            None => self.answer(&request, breach),
+            Some(fault) => {
+                let mut reply = self.answer(&request, breach);
+                spoil(&mut reply, fault);
                 reply
             }
-            None => self.answer(&request),
         };
         write(&mut stream, &reply).await;
     }
@@ -176,105 +161,22 @@ impl Server {
         self.hung.notify_one();
         std::future::pending::<()>().await;
     }
+}
 
-    fn answer(&self, request: &Request) -> Reply {
-        let mut state = self.state.lock().unwrap();
-        let authorized = request.authorization.as_deref() == Some(AUTHORIZATION);
-        match request.kind {
-            "submit" => self.submit(&mut state, &request.body),
-            "poll" | "confirm" if !authorized => problem(401, "unauthorized"),
-            "fetch" | "roots" if request.authorization.is_some() => problem(400, "leaked_token"),
-            "poll" => self.poll(&mut state),
-            "confirm" => {
-                state.bundle = None;
-                state.confirmed = true;
-                reply(204, "")
-            }
-            "fetch" => state
-                .bundle
-                .clone()
-                .map_or_else(|| problem(404, "not_found"), |bundle| reply(200, bundle)),
-            "roots" => reply(200, self.ca_pem.clone()),
-            _ => problem(404, "not_found"),
-        }
-    }
-
-    fn submit(&self, state: &mut State, body: &[u8]) -> Reply {
-        let body: Value = serde_json::from_slice(body).unwrap();
-        if body["serialNumber"] != SERIAL || body["deviceToken"] != TOKEN {
-            return problem(401, "unauthorized");
-        }
-        if state.confirmed {
-            return problem(409, "already_confirmed");
-        }
-        let key = public_key(&body["csr"]);
-        if *state.csr.get_or_insert(key.clone()) != key {
-            return problem(409, "conflict");
-        }
-        if state.bundle.is_none() {
-            state.bundle = Some(self.issue(&body["csr"]));
-            state.issued += 1;
-        }
-        pending(0)
-    }
-
-    /// Pending once with a second to wait, then vended.
-    fn poll(&self, state: &mut State) -> Reply {
-        state.polls += 1;
-        let Some(bundle) = &state.bundle else {
-            return problem(410, "expired");
-        };
-        if state.polls == 1 {
-            return pending(1);
-        }
-        let decoded = Bundle::decode(bundle).unwrap();
-        let link = json!({
-            "url": format!("{}/bucket/b?X-Amz-Signature=hunter2", self.url),
-            "expiresAt": 1, "sha256": digest(bundle),
-        });
-        let view = json!({
-            "requestId": REQUEST, "status": "vended", "certificateId": decoded.certificate_id,
-            "endpoint": decoded.endpoint, "bundle": link,
-        });
-        reply(200, view.to_string())
-    }
-
-    fn issue(&self, csr: &Value) -> Vec<u8> {
-        let (certificate, key) = if let Some(csr) = csr.as_str() {
-            let request = CertificateSigningRequestParams::from_pem(csr).unwrap();
-            (request.signed_by(&self.issuer).unwrap(), None)
-        } else {
-            let key = KeyPair::generate().unwrap();
-            let params = CertificateParams::default();
-            let certificate = params.signed_by(&key, &self.issuer).unwrap();
-            (certificate, Some(PrivateKeyPem::new(key.serialize_pem())))
-        };
-        let bundle = Bundle {
-            serial: SerialNumber::parse(SERIAL).unwrap(),
-            thing: ThingName::parse("thing-1").unwrap(),
-            certificate_id: CertificateId::parse(digest(certificate.der())).unwrap(),
-            certificate_pem: certificate.pem(),
-            private_key: key,
-            endpoint: "iot.example".to_owned(),
-        };
-        bundle.encode().to_vec()
+fn spoil(reply: &mut Reply, fault: Fault) {
+    match fault {
+        Fault::Changed => reply.body[20] ^= 1,
+        Fault::Restated(status) => reply.status = status,
+        Fault::Unproven => reply.drop("cvm1-proof"),
+        other => panic!("{other:?} spoils nothing"),
     }
 }
 
-/// The same key asks the same thing, however often it signs its request anew.
-fn public_key(csr: &Value) -> Value {
-    csr.as_str().map_or(Value::Null, |pem| {
-        let csr = cvm_shared::csr::Csr::parse(pem).unwrap();
-        Value::String(csr.public_key().to_hex())
-    })
-}
-
-fn pending(seconds: u64) -> Reply {
-    let view = json!({"requestId": REQUEST, "status": "pending", "pollAfterSeconds": seconds});
-    Reply {
-        status: 202,
-        retry_after: Some(seconds),
-        body: view.to_string().into_bytes(),
+fn bare(status: u16, wait: Option<u64>) -> Reply {
+    let reply = Reply::new(status, "");
+    match wait {
+        Some(wait) => reply.with("retry-after", wait),
+        None => reply,
     }
 }
 
@@ -283,59 +185,28 @@ fn failed(retryable: bool) -> Reply {
         "requestId": REQUEST, "status": "failed", "code": "policy_missing",
         "retryable": retryable, "failedAt": 1,
     });
-    reply(200, view.to_string())
+    Reply::new(200, view.to_string())
 }
 
 fn kind(method: &str, path: &str) -> &'static str {
+    let request = format!("/v1/certificates/{REQUEST}");
     match (method, path) {
         ("POST", "/v1/certificates") => "submit",
         ("GET", "/v1/trust-bundle") => "roots",
-        ("POST", path) if path == format!("/v1/certificates/{REQUEST}/confirm") => "confirm",
-        ("GET", path) if path == format!("/v1/certificates/{REQUEST}") => "poll",
-        ("GET", "/bucket/b?X-Amz-Signature=hunter2") => "fetch",
+        ("GET", "/v1/nonce") => "nonce",
+        ("POST", path) if path == format!("{request}/confirm") => "confirm",
+        ("GET", path) if path == request => "poll",
+        ("GET", "/bucket/b") => "fetch",
         _ => "unknown",
     }
 }
 
-async fn read(stream: &mut TcpStream) -> Option<Request> {
-    let mut lines = BufReader::new(stream);
-    let mut first = String::new();
-    lines.read_line(&mut first).await.ok()?;
-    let mut words = first.split(' ');
-    let kind = kind(words.next()?, words.next()?);
-    let (mut length, mut authorization) = (0, None);
-    loop {
-        let mut line = String::new();
-        lines.read_line(&mut line).await.ok()?;
-        let Some((name, value)) = line.trim().split_once(": ") else {
-            break;
-        };
-        match name.to_ascii_lowercase().as_str() {
-            "content-length" => length = value.parse().ok()?,
-            "authorization" => authorization = Some(value.to_owned()),
-            _ => {}
-        }
-    }
-    let mut body = vec![0; length];
-    lines.read_exact(&mut body).await.ok()?;
-    Some(Request {
-        kind,
-        authorization,
-        body,
-    })
-}
-
-async fn write(stream: &mut TcpStream, reply: &Reply) {
-    let retry = reply
-        .retry_after
-        .map_or_else(String::new, |wait| format!("Retry-After: {wait}\r\n"));
-    let head = format!(
-        "HTTP/1.1 {} X\r\nConnection: close\r\nContent-Length: {}\r\n{retry}\r\n",
-        reply.status,
-        reply.body.len()
-    );
-    // A device that was cut short does not listen any more.
-    let _ = stream.write_all(head.as_bytes()).await;
-    let _ = stream.write_all(&reply.body).await;
-    let _ = stream.shutdown().await;
+/// The real time: the command line and the shell's client have no other.
+pub(crate) fn now() -> UnixMillis {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "what it drives has no other clock"
+    )]
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    UnixMillis::default().plus(since.unwrap())
 }

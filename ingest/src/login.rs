@@ -1,0 +1,160 @@
+//! Who asks: one login, one refusal, the same work whoever it is.
+//!
+//! The order of the checks is part of the scheme: what does not depend on the device comes first
+//! (form, moment, the server's own nonce), then one read, then the proof, and only a proof that holds
+//! uses its nonce up. So strangers leave nothing behind, and learn nothing of who is known here.
+
+use cvm_shared::failure::Failure;
+use cvm_shared::ids::Malformed;
+use cvm_shared::ids::SerialNumber;
+use cvm_shared::nonce::NONCE_MEMORY;
+use cvm_shared::ports::Clock;
+use cvm_shared::ports::Guard;
+use cvm_shared::ports::Random;
+use cvm_shared::ports::Registry;
+use cvm_shared::proof::CLOCK_SKEW;
+use cvm_shared::proof::Call;
+use cvm_shared::proof::Canonical;
+use cvm_shared::proof::RequestNonce;
+use cvm_shared::proof::Stamp;
+use cvm_shared::record::Record;
+use cvm_shared::state::State;
+use cvm_shared::verifier::Verifier;
+
+use crate::countersign::Countersign;
+use crate::credentials::Credentials;
+use crate::credentials::Shown;
+use crate::door::Door;
+use crate::http::Asked;
+use crate::problem::Refused;
+
+/// Whether a call changes anything: only such a call uses its nonce up. A poll that somebody repeats
+/// shows what its device saw, and nothing in it is worth having: keys are sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    Some,
+    None,
+}
+
+/// A device that is who it says it is.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    /// Its row.
+    pub(crate) row: Box<Record>,
+    /// Proves the answer, if the request was proven.
+    pub(crate) countersign: Countersign,
+}
+
+impl<R, Q, V, G, C, N> Door<R, Q, V, G, C, N>
+where
+    R: Registry,
+    G: Guard,
+    C: Clock,
+    N: Random,
+{
+    /// The device's row, if it may log in. Unknown, disabled and wrong all take one read and the
+    /// same derivations, and end in the same refusal.
+    pub(crate) async fn login(
+        &self,
+        who: &Credentials,
+        asked: &Asked,
+        effect: Effect,
+    ) -> Result<Admitted, Refused> {
+        self.check_fresh(&who.shown).await?;
+        let row = self.row(&who.serial).await?;
+        let stand_in = Verifier::dummy(&self.dummy.0, &who.serial);
+        let admitted = row.filter(|row| row.state != State::Disabled);
+        let verifier = admitted.as_ref().map_or(&stand_in, |row| &row.verifier);
+        let proven = proven(who, asked);
+        let accepted = match (&who.shown, &proven) {
+            (Shown::Proof { proof, .. }, Some(text)) => verifier.accepts_proof(text, proof),
+            (Shown::Token(token), _) => {
+                let met = if self.terms.weak_secrets {
+                    verifier.accepts_slowly(&who.serial, token)
+                } else {
+                    verifier.accepts(&who.serial, token)
+                };
+                // One that must prove its secret has shown it to somebody: no better than a wrong one.
+                met & admitted.as_ref().is_some_and(|row| !row.proof_only)
+            }
+            (Shown::Proof { .. }, None) => false,
+        };
+        let row = admitted.filter(|_| accepted);
+        let row = row.ok_or(Refused::Unauthorized)?;
+        if effect == Effect::Some {
+            self.use_up(who).await?;
+        }
+        Ok(Admitted {
+            countersign: Countersign::new(proven, &row.verifier),
+            row,
+        })
+    }
+
+    /// Refuses a proof that is too old or whose nonce is not ours, whoever it is from.
+    async fn check_fresh(&self, shown: &Shown) -> Result<(), Refused> {
+        let Shown::Proof { stamp, nonce, .. } = shown else {
+            return Ok(());
+        };
+        let now = self.clock.now();
+        let refuse = |field, rule: &str| Err(Refused::BadNonce(Malformed::new(field, rule)));
+        match stamp {
+            Stamp::At(at) if at.abs_diff(now.seconds()) > CLOCK_SKEW => refuse(
+                "ts",
+                "is more than 300 seconds off; use the nonce in replay-nonce",
+            ),
+            Stamp::At(_) => Ok(()),
+            Stamp::NoClock if self.guard.nonce_key().await?.accepts(nonce.as_str(), now) => Ok(()),
+            Stamp::NoClock => refuse("nonce", "is not one of ours, or is too old"),
+        }
+    }
+
+    async fn row(&self, serial: &SerialNumber) -> Result<Option<Box<Record>>, Refused> {
+        match self.registry.load(serial).await {
+            Ok(row) => Ok(row.map(Box::new)),
+            // A row that cannot be read admits nobody, and must not tell that it is there.
+            Err(failure @ Failure::CorruptRow { .. }) => {
+                tracing::error!(%serial, %failure, "a device row is unreadable");
+                Ok(None)
+            }
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    /// Uses the nonce of an accepted proof up, or refuses one that was used before.
+    async fn use_up(&self, who: &Credentials) -> Result<(), Refused> {
+        let Shown::Proof { nonce, .. } = &who.shown else {
+            return Ok(());
+        };
+        let memory = std::time::Duration::from_secs(NONCE_MEMORY);
+        let forget_at = self.clock.now().plus(memory);
+        let used = nonce.used_by(&who.serial);
+        if self.guard.consume(&used, forget_at).await? {
+            return Ok(());
+        }
+        Err(Refused::BadNonce(Malformed::new(
+            "nonce",
+            "was used before",
+        )))
+    }
+}
+
+/// What a proof must cover to be one of this request.
+fn proven(who: &Credentials, asked: &Asked) -> Option<Canonical> {
+    let Shown::Proof { stamp, nonce, .. } = &who.shown else {
+        return None;
+    };
+    Some(canonical(who, *stamp, nonce, asked))
+}
+
+fn canonical(who: &Credentials, stamp: Stamp, nonce: &RequestNonce, asked: &Asked) -> Canonical {
+    Call {
+        method: asked.method.as_str(),
+        audience: &asked.audience,
+        path: &asked.path,
+        serial: &who.serial,
+        stamp,
+        nonce,
+        body: &asked.body,
+    }
+    .canonical()
+}

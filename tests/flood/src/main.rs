@@ -1,0 +1,5 @@
+//! The `cargo flood` command.
+
+fn main() -> std::process::ExitCode {
+    cvm_flood::cli::main()
+}
