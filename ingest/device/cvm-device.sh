@@ -9,47 +9,44 @@ usage() {
     cat <<'EOF'
 Usage: cvm-device.sh --endpoint URL --serial SERIAL --dir DIR [options]
 
-Gets this device's certificate from a Certificate Vending Machine and installs it. It can be interrupted
-anywhere and run again: it keeps its key and goes on.
+Gets this device's certificate and installs it. It can be interrupted anywhere and run again.
 
   --endpoint URL        the server, https://host[:port][/base]; plain http to this machine only
   --serial SERIAL       this device's serial number
-  --secret-file FILE    the file that holds this device's secret; else the variable CVM_DEVICE_SECRET
-                        (a secret on the command line is refused: every process could read it)
+  --secret-file FILE    the file that holds its secret; else the variable CVM_DEVICE_SECRET is taken
   --dir DIR             where to install; made with mode 0700 if it is missing
   --no-clock            this device's clock is not set: prove with the server's nonces
   --inline              have the bundle in the server's answer instead of a link to another host
   --audience HOST       the host that the server knows itself by, if not the endpoint's
   --ca PEM              the roots to trust for the server, in place of curl's
   --timeout-seconds N   how long to try (300)
-  --help                this text
 
 Files: private.key (0600), certificate.pem, ca.pem, device.json (written last).
-Needs curl, openssl and the standard utilities. Keys mode is not offered (use cvm-device for it), nor
-are devices with a weak (stretched) secret, which cannot prove it.
-
+Not for keys mode (use cvm-device), nor for devices with a weak (stretched) secret, which cannot prove it.
 Exit codes: 0 done, 1 refused for good, 2 usage, 3 try again later (the same command goes on).
 EOF
 }
 
-LC_ALL=C
-export LC_ALL
+export LC_ALL=C
 # Whatever is written is this user's alone until it is given a wider mode.
 umask 077
 set -u
+# Taken out of the environment before any program is started from here: none has a use for it.
+secret=${CVM_DEVICE_SECRET-}
+unset CVM_DEVICE_SECRET
 
+flush() { sync 2>/dev/null || :; }
 say() { printf 'cvm-device.sh: %s\n' "$1" >&2; }
 die() { say "$2"; exit "$1"; }
 later() { die 3 "not finished: $1; run the same command again"; }
-
-# --- bytes -----------------------------------------------------------------------------------------
+# --- bytes ---
 # Bytes are kept as hex. What handles a secret is built into the shell or gets it by a pipe: the
 # arguments of other programs can be read by every process.
 
 hex() { od -An -v -tx1 | tr -d ' \n'; }
+lower() { printf %s "$1" | tr '[:upper:]' '[:lower:]'; }
 sha256() { openssl dgst -sha256 -r | cut -c1-64; }
 base64url() { openssl base64 | tr -d '=\n' | tr '+/' '-_'; }
-
 # escape HEX MASK: sets $escaped to printf's escapes for the bytes of HEX, each XORed with MASK.
 escape() {
     escaped='' rest=$1
@@ -60,14 +57,12 @@ escape() {
         rest=$tail
     done
 }
-
 # raw HEX: the bytes.
 raw() {
     escape "$1" 0
     # shellcheck disable=SC2059 # the format is the data: nothing but escapes
     printf "$escaped"
 }
-
 # hmac KEY TEXT: HMAC-SHA256 in hex (RFC 2104). By hand, as `openssl dgst -mac` takes its key as an argument.
 hmac() {
     key=$1
@@ -80,7 +75,6 @@ hmac() {
     # shellcheck disable=SC2059
     { printf "$escaped"; raw "$inner"; } | sha256
 }
-
 # xor HEX HEX: both have 64 digits.
 xor() {
     one=$1 two=$2 out=''
@@ -91,44 +85,34 @@ xor() {
     done
     printf %s "$out"
 }
-
-# --- arguments -------------------------------------------------------------------------------------
-
+# --- arguments ---
 read_arguments() {
     endpoint='' serial='' secret_file='' dir='' audience='' ca='' clock=yes inline='' timeout=300
     while [ $# -gt 0 ]; do
         case $1 in
             --help | -h) usage; exit 0 ;;
-            --no-clock) clock='' ;;
-            --inline) inline=yes ;;
+            --no-clock) clock=''; shift; continue ;;
+            --inline) inline=yes; shift; continue ;;
             --secret | --secret=*) die 2 'every process can read a command line: give --secret-file FILE' ;;
             --keys-mode) die 2 'keys mode needs an AEAD that the openssl tool lacks: use cvm-device' ;;
-            --endpoint | --serial | --secret-file | --dir | --audience | --ca | --timeout-seconds)
-                [ $# -ge 2 ] || die 2 "$1 needs a value"
-                take "$1" "$2"
-                shift
-                ;;
+            --endpoint) endpoint=${2-} endpoint=${endpoint%/} ;;
+            --serial) serial=${2-} ;;
+            --secret-file) secret_file=${2-} ;;
+            --dir) dir=${2-} ;;
+            --audience) audience=$(lower "${2-}") ;;
+            --ca) ca=${2-} ;;
+            --timeout-seconds) timeout=${2-} ;;
             *) die 2 "unknown argument; see --help" ;;
         esac
-        shift
+        [ $# -ge 2 ] || die 2 "$1 needs a value"
+        shift 2
     done
 }
 
-take() {
-    case $1 in
-        --endpoint) endpoint=${2%/} ;;
-        --serial) serial=$2 ;;
-        --secret-file) secret_file=$2 ;;
-        --dir) dir=$2 ;;
-        --audience) audience=$(printf %s "$2" | tr 'A-Z' 'a-z') ;;
-        --ca) ca=$2 ;;
-        --timeout-seconds) timeout=$2 ;;
-    esac
-}
-
 check_arguments() {
-    [ -n "$endpoint" ] && [ -n "$serial" ] && [ -n "$dir" ] ||
-        die 2 'needed: --endpoint, --serial, --dir; see --help'
+    for needed in "$endpoint" "$serial" "$dir"; do
+        [ -n "$needed" ] || die 2 'needed: --endpoint, --serial, --dir; see --help'
+    done
     case $serial in *[!A-Za-z0-9:_-]*) die 2 'the serial number may only hold a-z A-Z 0-9 : _ -' ;; esac
     [ ${#serial} -le 128 ] || die 2 'the serial number has more than 128 characters'
     case $timeout in '' | *[!0-9]*) die 2 '--timeout-seconds must be a number' ;; esac
@@ -138,20 +122,17 @@ check_arguments() {
     is_safe "$endpoint" || die 2 'the endpoint must be https; plain http goes to this machine only'
     case $endpoint in *[@?#]*) die 2 'the endpoint must not hold a user, a query or a fragment' ;; esac
     [ "$(command -v printf)" = printf ] || die 2 'printf must be built into this shell'
-    for tool in curl openssl od; do
-        command -v "$tool" >/dev/null || die 2 "$tool is not installed"
-    done
+    command -v curl >/dev/null || die 2 'curl is not installed'
+    command -v openssl >/dev/null || die 2 'openssl is not installed'
 }
-
 # is_safe URL: whether what is sent there stays secret on the way, and the text can be given to curl.
 is_safe() {
-    case $1 in *[!!-~]* | *[\"\\]*) return 1 ;; esac
     case $1 in
+        *[!!-~]* | *[\"\\]*) return 1 ;;
         https://?*) return 0 ;;
-        http://*) ;;
+        http://*) host=${1#http://} ;;
         *) return 1 ;;
     esac
-    host=${1#http://}
     host=${host%%/*}
     case $host in
         127.0.0.1 | localhost | '[::1]') return 0 ;;
@@ -161,50 +142,35 @@ is_safe() {
     # No user:password@ that only looks like this machine.
     case ${host##*:} in '' | *[!0-9]*) return 1 ;; esac
 }
-
 # The host that proofs are made out to, as the Host header has it, and the path below which the API lies.
 split_endpoint() {
     rest=${endpoint#*://}
     authority=${rest%%/*}
     base=${rest#"$authority"}
-    authority=$(printf %s "$authority" | tr 'A-Z' 'a-z')
-    case $endpoint in
-        https:*) authority=${authority%:443} ;;
-        *) authority=${authority%:80} ;;
-    esac
+    authority=$(lower "$authority")
+    case $endpoint in https:*) authority=${authority%:443} ;; *) authority=${authority%:80} ;; esac
     [ -n "$audience" ] || audience=$authority
 }
-
-# --- keys and proofs -------------------------------------------------------------------------------
-
+# --- keys and proofs ---
 read_secret() {
-    secret=''
     if [ -n "$secret_file" ]; then
         [ -r "$secret_file" ] || die 2 "$secret_file cannot be read"
         IFS= read -r secret <"$secret_file" || :
-    else
-        secret=${CVM_DEVICE_SECRET-}
     fi
-    # Programs that are started from here have no use for it.
-    unset CVM_DEVICE_SECRET
     secret=${secret%"$(printf '\r')"}
     [ -n "$secret" ] || die 2 'no secret: give --secret-file FILE or set CVM_DEVICE_SECRET'
     case $secret in *[!!-~]* | *[\",\\]*) die 2 'the secret holds characters that no secret may' ;; esac
     [ ${#secret} -le 512 ] || die 2 'the secret has more than 512 characters'
 }
-
 # The secret's bytes in hex: 43 characters of canonical base64url stand for 32 bytes, others for themselves.
 secret_bytes() {
-    if [ ${#secret} -eq 43 ]; then
-        decoded=$(printf '%s=\n' "$secret" | tr -- '-_' '+/' | openssl base64 -d 2>/dev/null | hex)
-        if [ ${#decoded} -eq 64 ] && [ "$(raw "$decoded" | base64url)" = "$secret" ]; then
-            printf %s "$decoded"
-            return
-        fi
+    decoded=$(printf '%s=\n' "$secret" | tr -- '-_' '+/' | openssl base64 -d 2>/dev/null | hex)
+    if [ ${#secret} -eq 43 ] && [ "$(raw "$decoded" | base64url)" = "$secret" ]; then
+        printf %s "$decoded"
+    else
+        printf %s "$secret" | hex
     fi
-    printf %s "$secret" | hex
 }
-
 derive_keys() {
     bytes=$(secret_bytes)
     client_key=$(hmac "$bytes" "cvm-v1:client-key:$serial")
@@ -212,7 +178,6 @@ derive_keys() {
     stored_key=$(raw "$client_key" | sha256)
     bytes='' secret=''
 }
-
 # prove METHOD PATH BODY-FILE: sets $canonical and $authorization.
 prove() {
     ticket
@@ -222,39 +187,29 @@ prove() {
     proof=$(raw "$proof" | base64url)
     authorization="CVM1 serial=\"$serial\",ts=\"$stamp\",nonce=\"$nonce\",proof=\"$proof\""
 }
-
 # A moment and a nonce, each pair good for one request.
 ticket() {
     if [ -n "$clock" ]; then
-        stamp=$(date +%s)
-        nonce=$(openssl rand 16 | base64url)
+        stamp=$(date +%s) nonce=$(openssl rand 16 | base64url)
         return
     fi
     stamp=- nonce=$held held=''
-    [ -n "$nonce" ] || fetch_nonce
-}
-
-fetch_nonce() {
-    send GET "$endpoint/v1/nonce" '' ''
+    [ -z "$nonce" ] || return 0
+    insist 'give a nonce' send GET "$endpoint/v1/nonce" '' ''
     nonce=$(header replay-nonce)
-    case $status:$nonce in 200:??????????????????????*) return ;; esac
-    later "the server gives no nonce (HTTP $status)"
+    case $status:$nonce in 200:?*) ;; *) refuse 'give a nonce' ;; esac
 }
-
 # Whether the server that keeps this device's verifier gave this answer to this request.
 answer_is_proven() {
     message=$(printf '%s\n' CVM1-RESPONSE "$(printf %s "$canonical" | sha256)" "$status" "$(sha256 <"$work/body")")
     expected=$(hmac "$server_key" "$message")
     [ "$(header cvm1-proof)" = "$(raw "$expected" | base64url)" ]
 }
-
-# --- HTTP ------------------------------------------------------------------------------------------
-
+# --- HTTP ---
 # send METHOD URL BODY-FILE AUTHORIZATION: sets $status, 000 if nothing came. What is secret goes to curl
 # by its standard input.
 send() {
-    : >"$work/body"
-    : >"$work/head"
+    : >"$work/body" && : >"$work/head"
     status=$(request "$@" | curl -q -K - 2>"$work/complaint")
     case $? in
         0) ;;
@@ -264,35 +219,29 @@ send() {
         *) status=000 ;;
     esac
 }
-
+# curl's configuration: the headers carry proofs, and a link to a bundle is one itself.
 request() {
-    case $2 in
-        https:*) printf 'proto = "=https"\n' ;;
-        *) printf 'proto = "=http"\nnoproxy = "*"\n' ;;
-    esac
+    case $2 in https:*) printf 'proto = "=https"\n' ;; *) printf 'proto = "=http"\nnoproxy = "*"\n' ;; esac
     printf 'silent\nshow-error\ngloboff\nconnect-timeout = 10\nmax-time = 30\nmax-filesize = 1048576\n'
     printf 'request = "%s"\nurl = "%s"\noutput = "%s"\n' "$1" "$2" "$work/body"
     printf 'dump-header = "%s"\nwrite-out = "%%{http_code}"\n' "$work/head"
     [ -z "$ca" ] || printf 'cacert = "%s"\n' "$ca"
+    [ "$1:$3" != POST: ] || printf 'header = "content-length: 0"\n'
     [ -z "$3" ] || printf 'header = "content-type: application/json"\ndata-binary = "@%s"\n' "$3"
     [ -z "$4" ] || printf 'header = "authorization: %s"\n' "$(printf %s "$4" | sed 's/"/\\"/g')"
     [ -z "$4" ] || [ -z "$inline" ] || printf 'header = "prefer: bundle=inline"\n'
 }
-
 header() { grep -i "^$1:" "$work/head" | tail -n 1 | cut -d: -f2- | tr -d ' \t\r\n'; }
-
 # text NAME FILE: a JSON text without escaped quotes, as all of the server's are that are read here.
 text() { tr -d '\r\n' <"$2" | sed -n 's/.*"'"$1"'" *: *"\([^"]*\)".*/\1/p'; }
-
+# The server's stable code, fit for a terminal.
+code() { text code "$work/body" | tr -cd 'A-Za-z0-9_'; }
 # call METHOD PATH [BODY-FILE]: a proven request. A clock that the server finds wrong is not used again.
 call() {
     call_once "$@"
-    [ "$status" = 400 ] && [ "$(text code "$work/body")" = bad_nonce ] || return 0
-    held=$(header replay-nonce) clock=''
-    [ -n "$held" ] || return 0
-    call_once "$@"
+    case $status:$(code) in 400:bad_nonce) held=$(header replay-nonce) clock='' ;; *) return 0 ;; esac
+    [ -z "$held" ] || call_once "$@"
 }
-
 call_once() {
     prove "$1" "$base$2" "${3:-/dev/null}"
     send "$1" "$endpoint$2" "${3-}" "$authorization"
@@ -304,13 +253,10 @@ call_once() {
                 die 1 "the answer (HTTP $status) does not prove that it comes from this device's server" ;;
     esac
 }
-
 # pause WHY: waits as the server says, else twice as long as last time, as long as there is time.
 pause() {
     wait=$(header retry-after)
-    case $wait in
-        '' | *[!0-9]* | ???????*) wait=$backoff backoff=$((backoff < 32 ? backoff * 2 : 60)) ;;
-    esac
+    case $wait in '' | *[!0-9]* | ???????*) wait=$backoff backoff=$((backoff < 32 ? backoff * 2 : 60)) ;; esac
     [ "$wait" -gt 0 ] || wait=1
     # Counted, not measured: the clock may be set meanwhile.
     spent=$((spent + wait + 1))
@@ -318,37 +264,36 @@ pause() {
     say "$1; asking again in $wait s"
     sleep "$wait"
 }
-
-refuse() {
-    code=$(text code "$work/body" | tr -cd 'A-Za-z0-9_')
-    die 1 "the server refused to $1: ${code:-http_$status} (HTTP $status)"
-}
-
-# --- the exchange ----------------------------------------------------------------------------------
-
-obtain() {
-    step=submit tries=4 links=6
-    while [ "$step" != ready ]; do
-        case $step in
-            submit) call POST /v1/certificates "$work/ask" ;;
-            poll) call GET "/v1/certificates/$id" ;;
-        esac
-        case $step:$status in
-            *:200 | *:202) view ;;
-            *:000 | *:408 | *:429 | *:5??) pause "the server cannot $step now (HTTP $status)" ;;
-            poll:404) again not_found ;;
-            poll:410) again "$(text code "$work/body")" ;;
-            submit:409) conflict ;;
-            *) refuse "$step" ;;
+refuse() { die 1 "the server refused to $1: $(code) (HTTP $status)"; }
+# --- the exchange ---
+# insist WHAT COMMAND...: repeats it while the server says "later" or nothing at all.
+insist() {
+    # Not by a variable: asking may insist on a nonce in between, and a shell's variables are all one.
+    while "$2" "$3" "$4" "${5-}" "${6-}"; do
+        case $status in
+            000 | 408 | 429 | 5??) pause "the server cannot $1 now (HTTP $status)" ;;
+            *) return ;;
         esac
     done
 }
 
-conflict() {
-    [ "$(text code "$work/body")" = replacement_pending ] || refuse submit
-    later 'an earlier replacement of the certificate is not over yet'
+obtain() {
+    step=submit tries=6
+    while [ "$step" != ready ]; do
+        case $step in
+            submit) insist submit call POST /v1/certificates "$work/ask" ;;
+            poll) insist poll call GET "/v1/certificates/$id" ;;
+        esac
+        code=$(code)
+        case $step:$status:$code in
+            *:200:* | *:202:*) view ;;
+            poll:404:* | poll:410:bundle_expired) again submit "the request is gone ($code)" ;;
+            *:410:*) die 1 "the certificate is gone (${code:-no code}); the operator must reset this device" ;;
+            submit:409:replacement_pending) later 'an earlier replacement of the certificate is not over yet' ;;
+            *) refuse "$step" ;;
+        esac
+    done
 }
-
 view() {
     backoff=1
     id=$(text requestId "$work/body")
@@ -358,89 +303,65 @@ view() {
         vended) deliver ;;
         failed)
             grep -q '"retryable" *: *true' "$work/body" || refuse 'issue the certificate'
-            again "$(text code "$work/body")" ;;
+            again submit "the request failed ($code)" ;;
         *) die 1 'the answer makes no sense: it is no status' ;;
     esac
 }
-
-# again CODE: a request that failed, or whose bundle nobody fetched in time, is submitted anew, thrice.
+# again STEP WHY: goes back to a step, but not for ever.
 again() {
-    case $1 in bundle_shredded) die 1 'the certificate was handed over already; the operator must reset this device' ;; esac
-    tries=$((tries - 1))
-    [ "$tries" -gt 0 ] || later "the request fails ($(printf %s "$1" | tr -cd 'A-Za-z0-9_'))"
-    step=submit
-    pause 'the request has to be submitted anew'
+    tries=$((tries - 1)) step=$1
+    [ "$tries" -gt 0 ] || later "$2"
+    pause "$2"
 }
-
 deliver() {
     certificate=$(text certificateId "$work/body")
     iot=$(text endpoint "$work/body")
-    sum=$(text sha256 "$work/body")
-    url=$(text url "$work/body")
+    sum=$(text sha256 "$work/body") url=$(text url "$work/body")
     if [ -z "$url" ]; then
         { text content "$work/body" | fold -w 64; echo; } | openssl base64 -d >"$work/bundle"
     else
         is_safe "$url" || die 1 "the bundle's link is not https"
         send GET "$url" '' ''
         # A link that has expired is refused; the next poll brings a new one.
-        [ "$status" = 200 ] || { relink; return; }
+        [ "$status" = 200 ] || { again poll "the bundle's link is refused (HTTP $status)"; return; }
         mv "$work/body" "$work/bundle"
     fi
     check_bundle
     step=ready
 }
-
-relink() {
-    links=$((links - 1))
-    [ "$links" -gt 0 ] || later "the bundle's links are refused (HTTP $status)"
-    step=poll
-    pause "the bundle's link is refused"
-}
-
 bad_bundle() { die 1 "the bundle was not installed: $1"; }
-
 check_bundle() {
     [ "$(sha256 <"$work/bundle")" = "$sum" ] || bad_bundle 'its bytes do not have the announced SHA-256'
     [ "$(text serialNumber "$work/bundle")" = "$serial" ] || bad_bundle 'it is for another serial number'
     printf '%b' "$(text certificatePem "$work/bundle")" >"$work/certificate.pem"
     [ "$(openssl x509 -in "$work/certificate.pem" -outform DER 2>/dev/null | sha256)" = "$certificate" ] ||
         bad_bundle 'the certificate does not have the announced id'
-    [ "$(openssl x509 -in "$work/certificate.pem" -noout -pubkey)" = "$(openssl pkey -in "$dir/pending.key" -pubout)" ] ||
+    own=$(openssl pkey -in "$dir/pending.key" -pubout)
+    [ "$(openssl x509 -in "$work/certificate.pem" -noout -pubkey)" = "$own" ] ||
         bad_bundle 'the certificate is for another key'
     [ -z "$clock" ] || openssl x509 -in "$work/certificate.pem" -noout -checkend 0 >/dev/null ||
         bad_bundle "the certificate is not valid any more by this device's clock"
     thing=$(text thingName "$work/bundle")
 }
-
 fetch_roots() {
-    while send GET "$endpoint/v1/trust-bundle" '' ''; do
-        case $status in
-            200) break ;;
-            000 | 408 | 429 | 5??) pause "the server cannot send the trust bundle now (HTTP $status)" ;;
-            *) refuse 'send the trust bundle' ;;
-        esac
-    done
+    insist 'send the trust bundle' send GET "$endpoint/v1/trust-bundle" '' ''
+    [ "$status" = 200 ] || refuse 'send the trust bundle'
     grep -q 'BEGIN CERTIFICATE' "$work/body" || die 1 'the trust bundle holds no certificate'
     mv "$work/body" "$work/ca.pem"
 }
-
 confirm() {
-    while call POST "/v1/certificates/$id/confirm"; do
-        case $status:$(text code "$work/body") in
-            2??:* | 410:* | 409:already_confirmed) break ;;
-            000:* | 408:* | 429:* | 5??:*) pause "the server cannot confirm now (HTTP $status)" ;;
-            *) refuse confirm ;;
-        esac
-    done
-    rm -f "$dir/pending.key"
-    rm -f "$dir/pending.json"
+    insist confirm call POST "/v1/certificates/$id/confirm"
+    case $status:$(code) in
+        2??:* | 410:* | 409:already_confirmed) rm -f "$dir/pending.key" && rm -f "$dir/pending.json" ;;
+        *) refuse confirm ;;
+    esac
 }
-
-# --- files -----------------------------------------------------------------------------------------
-
+# --- files ---
 # The directory is this process's alone while $work is there.
 take_directory() {
     mkdir -p "$dir" || die 2 "$dir cannot be made"
+    # Who may write to the directory may swap the key.
+    case $(ls -ld "$dir") in ?????w* | ????????w*) die 2 "$dir may be written by others: chmod go-w it" ;; esac
     work=$dir/.work
     if ! mkdir "$work" 2>/dev/null; then
         owner=$(cat "$work/pid" 2>/dev/null)
@@ -455,17 +376,15 @@ take_directory() {
     trap 'exit 143' TERM HUP
     echo $$ >"$work/pid"
 }
-
 # put NAME MODE: the file of that name in $work takes its place at once and whole.
 put() {
-    chmod "$2" "$work/$1" && mv -f "$work/$1" "$dir/$1" || die 1 "$dir/$1 cannot be written"
+    chmod "$2" "$work/$1" && mv -f "$work/$1" "$dir/$1" && return
+    die 1 "$dir/$1 cannot be written"
 }
-
 note() {
     printf '{"serialNumber":"%s","keyMode":"csr","requestId":%s}\n' "$serial" "$1" >"$work/pending.json"
     put pending.json 644
 }
-
 # The key is on the disk before anything is sent, and is asked for until it has its certificate.
 prepare() {
     if [ ! -s "$dir/pending.key" ]; then
@@ -483,7 +402,6 @@ prepare() {
         -out "$work/csr" 2>/dev/null || die 1 'openssl cannot sign the request: is pending.key whole?'
     printf '{"csr":"%s"}' "$(sed 's/$/\\n/' "$work/csr" | tr -d '\n')" >"$work/ask"
 }
-
 # device.json comes last: it says that the rest is there.
 install_all() {
     cp "$dir/pending.key" "$work/private.key" && put private.key 600
@@ -497,12 +415,12 @@ install_all() {
     flush
     say installed
 }
-
-flush() { sync 2>/dev/null || :; }
-
 check_owner() {
-    [ ! -s "$1" ] || [ "$(text serialNumber "$1")" = "$serial" ] || die 2 "$dir belongs to another device"
-    [ ! -s "$1" ] || [ "$(text keyMode "$1")" = csr ] || die 2 "$dir is for keys mode: go on with cvm-device"
+    [ -s "$1" ] || return 0
+    case $(text serialNumber "$1"):$(text keyMode "$1") in
+        "$serial:csr") ;;
+        *) die 2 "$dir belongs to another device or to keys mode" ;;
+    esac
 }
 
 main() {
@@ -515,10 +433,7 @@ main() {
     check_owner "$dir/pending.json"
     spent=0 backoff=1 held='' id=''
     [ ! -s "$dir/pending.json" ] || id=$(text requestId "$dir/pending.json")
-    if [ -s "$dir/device.json" ] && [ -z "$id" ]; then
-        say "$serial was installed and confirmed before"
-        exit 0
-    fi
+    [ ! -s "$dir/device.json" ] || [ -n "$id" ] || { say "$serial was installed and confirmed before"; exit 0; }
     derive_keys
     if [ ! -s "$dir/device.json" ]; then
         prepare

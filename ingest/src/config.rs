@@ -8,6 +8,12 @@ use cvm_shared::reprovision::Reprovision;
 use cvm_shared::reprovision::ReprovisionTerms;
 use cvm_shared::trust::TrustBundle;
 
+use crate::pace::PollTerms;
+
+/// Certificates per second, where the pace is left to Service Quotas: what AWS IoT grants an account by
+/// default. The gauge learns a slower rate from the queue.
+const DEFAULT_ISSUES: u32 = 10;
+
 /// The door's configuration.
 #[derive(Clone, Debug)]
 pub struct IngestConfig {
@@ -30,21 +36,26 @@ pub struct IngestConfig {
 pub struct Terms {
     /// How long a bundle's URL lives.
     pub presign: Duration,
-    /// The least seconds between two polls.
-    pub poll_seconds: u64,
+    /// What waiting devices are told.
+    pub poll: PollTerms,
     /// What a device that was served may have by asking again.
     pub reprovision: ReprovisionTerms,
     /// Whether the table may hold stretched secrets. Then every plain token is stretched, known or not.
     pub weak_secrets: bool,
+    /// How long a call of a published machine waits for its certificate; none are answered without it.
+    pub legacy: Option<Duration>,
 }
 
 impl IngestConfig {
     /// Reads the variables; a missing, malformed or unknown one is refused by name.
     pub fn from_env(mut env: Env) -> Result<Self, ConfigError> {
         let extra = env.optional("CVM_TRUST_ANCHORS_PEM").unwrap_or_default();
-        let trust = TrustBundle::with_extra(&extra).map_err(|refusal| ConfigError::Malformed {
-            name: "CVM_TRUST_ANCHORS_PEM",
-            rule: refusal.rule,
+        let partition = env.text("CVM_PARTITION")?;
+        let trust = TrustBundle::of_partition(&partition, &extra).map_err(|refusal| {
+            ConfigError::Malformed {
+                name: "CVM_TRUST_ANCHORS_PEM",
+                rule: refusal.rule,
+            }
         })?;
         let config = Self {
             table: env.text("CVM_TABLE")?,
@@ -53,15 +64,34 @@ impl IngestConfig {
             bucket: env.text("CVM_BUCKET")?,
             terms: Terms {
                 presign: Duration::from_secs(env.number("CVM_PRESIGN_SECONDS", 10..=120)?),
-                poll_seconds: env.number("CVM_POLL_SECONDS", 1..=3600)?,
+                poll: poll(&mut env)?,
                 reprovision: reprovision(&mut env)?,
                 weak_secrets: env.choice("CVM_WEAK_SECRETS", ["refuse", "stretch"])? == "stretch",
+                legacy: legacy(&mut env)?,
             },
             trust,
         };
         env.finish()?;
         Ok(config)
     }
+}
+
+fn poll(env: &mut Env) -> Result<PollTerms, ConfigError> {
+    Ok(PollTerms {
+        least_seconds: env.number("CVM_POLL_SECONDS", 1..=3600)?,
+        polls_per_second: env.number("CVM_POLLS_PER_SECOND", 1..=10_000)?,
+        issues_per_second: match env.number("CVM_IOT_RATE", 0..=10_000)? {
+            0 => DEFAULT_ISSUES,
+            told => told,
+        },
+    })
+}
+
+/// The wait is read in any case: a malformed one must not show only when the calls are switched on.
+fn legacy(env: &mut Env) -> Result<Option<Duration>, ConfigError> {
+    let on = env.choice("CVM_LEGACY_API", ["off", "on"])? == "on";
+    let wait = Duration::from_secs(env.number("CVM_LEGACY_WAIT_SECONDS", 1..=25)?);
+    Ok(on.then_some(wait))
 }
 
 fn reprovision(env: &mut Env) -> Result<ReprovisionTerms, ConfigError> {
@@ -88,9 +118,14 @@ mod tests {
             ("CVM_QUEUE_URL", "q"),
             ("CVM_BUCKET", "b"),
             ("CVM_PRESIGN_SECONDS", "120"),
+            ("CVM_PARTITION", "aws"),
             ("CVM_POLL_SECONDS", "2"),
+            ("CVM_POLLS_PER_SECOND", "100"),
+            ("CVM_IOT_RATE", "0"),
             ("CVM_REPROVISION", "redeliver"),
             ("CVM_GRACE_HOURS", "24"),
+            ("CVM_LEGACY_API", "off"),
+            ("CVM_LEGACY_WAIT_SECONDS", "20"),
         ];
         vars.retain(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
         let vars = vars
@@ -126,6 +161,16 @@ mod tests {
                 "environment variable CVM_REPROVISION must be never, redeliver or replace",
             ),
             (
+                "CVM_LEGACY_API",
+                "true",
+                "environment variable CVM_LEGACY_API must be off or on",
+            ),
+            (
+                "CVM_LEGACY_WAIT_SECONDS",
+                "26",
+                "environment variable CVM_LEGACY_WAIT_SECONDS must be a number from 1 to 25",
+            ),
+            (
                 "CVM_POLL_SECOND",
                 "2",
                 "unknown environment variable CVM_POLL_SECOND",
@@ -133,5 +178,12 @@ mod tests {
         ] {
             assert_eq!(with(&[(name, value)]).unwrap_err(), rule);
         }
+    }
+
+    #[test]
+    fn the_legacy_calls_are_off_unless_they_are_switched_on() {
+        assert_eq!(with(&[]).unwrap().terms.legacy, None);
+        let on = with(&[("CVM_LEGACY_API", "on")]).unwrap().terms.legacy;
+        assert_eq!(on, Some(Duration::from_secs(20)));
     }
 }

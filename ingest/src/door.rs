@@ -1,9 +1,13 @@
-//! The door's ports, terms and keys, and how it tells a device to wait.
+//! The door's ports and terms, and what a process of it knows by itself.
 
 use cvm_shared::ports::Random;
 use cvm_shared::trust::TrustBundle;
 
 use crate::config::Terms;
+use crate::pace::Admission;
+use crate::pace::Gauge;
+use crate::pace::Rate;
+use crate::slow::SlowChecks;
 
 /// The door's ports and terms.
 #[derive(Debug)]
@@ -24,18 +28,55 @@ pub struct Door<R, Q, V, G, C, N> {
     pub terms: Terms,
     /// The roots that devices are told to trust.
     pub trust: TrustBundle,
+    /// What this process knows by itself.
+    pub own: Own,
+}
+
+/// What a process of the door knows by itself, and loses when it ends.
+#[derive(Debug)]
+pub struct Own {
     /// Makes the verifiers of devices that may not log in.
-    pub dummy: DummyKey,
+    pub(crate) dummy: DummyKey,
+    /// How much there is to wait for.
+    pub(crate) gauge: Gauge,
+    /// Who asks too fast.
+    pub(crate) admission: Admission,
+    /// How many slow checks are under way, and whose have failed.
+    pub(crate) slow: SlowChecks,
+}
+
+/// How often a device may ask: far more than any that does as it is told. What it was served, it has
+/// after a handful of calls.
+const DEVICE_RATE: Rate = Rate {
+    per_second: 2,
+    burst: 60,
+};
+/// How often all devices may ask one process: a Lambda function's never comes near it.
+const PROCESS_RATE: Rate = Rate {
+    per_second: 1000,
+    burst: 2000,
+};
+
+impl Own {
+    /// What a fresh process knows: nothing, but keys of its own.
+    pub fn fresh(random: &impl Random) -> Self {
+        Self {
+            dummy: DummyKey::fresh(random),
+            gauge: Gauge::default(),
+            admission: Admission::new(DEVICE_RATE, PROCESS_RATE, random.bytes()),
+            slow: SlowChecks::default(),
+        }
+    }
 }
 
 /// A key that makes a stand-in verifier for each serial number. Not printable: who has it can tell
 /// stand-ins from the real thing.
 #[derive(Clone)]
-pub struct DummyKey(pub(crate) [u8; 32]);
+pub(crate) struct DummyKey(pub(crate) [u8; 32]);
 
 impl DummyKey {
     /// A fresh key for this process.
-    pub fn fresh(random: &impl Random) -> Self {
+    pub(crate) fn fresh(random: &impl Random) -> Self {
         let mut key = [0; 32];
         key[..16].copy_from_slice(&random.bytes());
         key[16..].copy_from_slice(&random.bytes());
@@ -46,17 +87,5 @@ impl DummyKey {
 impl std::fmt::Debug for DummyKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("DummyKey([REDACTED])")
-    }
-}
-
-impl<R, Q, V, G, C, N> Door<R, Q, V, G, C, N>
-where
-    N: Random,
-{
-    /// Seconds until the next poll, spread over half as much again.
-    pub(crate) fn poll_after(&self) -> u64 {
-        let [low, high, ..] = self.random.bytes();
-        let spread = self.terms.poll_seconds / 2 + 1;
-        self.terms.poll_seconds + u64::from(u16::from_le_bytes([low, high])) % spread
     }
 }

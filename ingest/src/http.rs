@@ -15,17 +15,21 @@ use cvm_shared::ids::Malformed;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use crate::legacy::GETCERT_PATH;
 use crate::problem::Refused;
 
-/// A request.
-#[derive(Debug)]
+/// A request. Only its method and path print: all else may hold a secret.
 pub struct Asked {
     /// The method.
     pub method: Method,
     /// The host that was asked, in lower case, as the gateway knows it: what a proof is for.
     pub audience: String,
+    /// The address that the request came from, as the gateway knows it.
+    pub source: String,
     /// The path, as sent.
     pub path: String,
+    /// The query, of the one path that takes one.
+    pub query: Query,
     /// The headers.
     pub headers: HeaderMap,
     /// The body; it may hold a token, so it is wiped and never logged.
@@ -33,13 +37,19 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// Takes what the function was invoked with; one that is no request is not repeated anywhere.
+    pub fn from_payload(payload: serde_json::Value) -> Result<Self, Refused> {
+        let event = serde_json::from_value(payload);
+        Self::from_event(event.map_err(|_| Malformed::new("request", "cannot be read"))?)
+    }
+
     /// Takes an API Gateway event (payload format 2.0).
     pub fn from_event(event: ApiGatewayV2httpRequest) -> Result<Self, Refused> {
-        // A token in a URL ends up in logs, so no call takes a query at all.
-        if event
-            .raw_query_string
-            .is_some_and(|query| !query.is_empty())
-        {
+        let path = event.raw_path.unwrap_or_default();
+        let query = Query::new(event.raw_query_string.unwrap_or_default());
+        // A token in a URL ends up in logs, so no call takes a query but the one whose firmware is out
+        // there; whether that one is answered at all, its route decides.
+        if !query.is_empty() && path != GETCERT_PATH {
             return Err(Malformed::new("query", "must be empty").into());
         }
         let text = Zeroizing::new(event.body.unwrap_or_default());
@@ -51,7 +61,9 @@ impl Asked {
                 .domain_name
                 .unwrap_or_default()
                 .to_ascii_lowercase(),
-            path: event.raw_path.unwrap_or_default(),
+            source: event.request_context.http.source_ip.unwrap_or_default(),
+            path,
+            query,
             headers: event.headers,
             body: decoded(&text, event.is_base64_encoded)?,
         })
@@ -72,6 +84,38 @@ impl Asked {
     }
 }
 
+/// A query. It may hold a token: wiped when dropped, and not printable.
+#[derive(Default)]
+pub struct Query(Zeroizing<String>);
+
+impl Query {
+    /// Takes a query as it was sent, without the question mark.
+    pub fn new(query: String) -> Self {
+        Self(Zeroizing::new(query))
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Query {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Query([REDACTED])")
+    }
+}
+
+impl std::fmt::Debug for Asked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Asked({} {})", self.method, self.path)
+    }
+}
+
 fn decoded(text: &str, is_base64: bool) -> Result<Zeroizing<Vec<u8>>, Refused> {
     // Base64 grows by a third: what is longer than that cannot fit once it is decoded.
     if text.len() > BODY_MAX.div_ceil(3) * 4 {
@@ -89,8 +133,8 @@ fn decoded(text: &str, is_base64: bool) -> Result<Zeroizing<Vec<u8>>, Refused> {
     Ok(Zeroizing::new(bytes))
 }
 
-/// An answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An answer. Only its status prints: its body may hold a link to a bundle, or the bundle.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The status code.
     pub status: StatusCode,
@@ -148,9 +192,60 @@ impl Answer {
     }
 }
 
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Answer({}, {} bytes)", self.status, self.body.len())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn requests_and_answers_do_not_print_what_is_in_them() {
+        let asked = Asked::from_payload(serde_json::json!({
+            "rawPath": "/getcert",
+            "rawQueryString": "deviceToken=hunter2",
+            "headers": { "authorization": "hunter2" },
+            "body": "hunter2",
+            "isBase64Encoded": false,
+            "requestContext": { "http": { "method": "POST" } }
+        }));
+        let asked = asked.unwrap();
+        assert_eq!(format!("{asked:?}"), "Asked(POST /getcert)");
+        assert_eq!(format!("{:?}", asked.query), "Query([REDACTED])");
+        let answer = Answer::text(StatusCode::OK, "text/plain", "hunter2").header("x", "hunter2");
+        assert_eq!(format!("{answer:?}"), "Answer(200 OK, 7 bytes)");
+        let refused = Asked::from_payload(serde_json::json!({ "body": ["hunter2"] }));
+        assert!(!format!("{refused:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn one_path_takes_a_query() {
+        let asked = |path: &str| {
+            Asked::from_payload(serde_json::json!({
+                "rawPath": path,
+                "rawQueryString": "serialNumber=a%3A1",
+                "headers": {},
+                "isBase64Encoded": false,
+                "requestContext": { "http": { "method": "GET" } }
+            }))
+        };
+        assert_eq!(
+            asked("/getcert").unwrap().query.expose(),
+            "serialNumber=a%3A1"
+        );
+        for path in [
+            "/",
+            "/getcert/",
+            "/Getcert",
+            "/v1/nonce",
+            "/v1/certificates",
+        ] {
+            assert!(matches!(asked(path), Err(Refused::BadRequest(_))), "{path}");
+        }
+    }
 
     #[test]
     fn bodies_are_bounded_after_decoding() {

@@ -2,6 +2,7 @@
 //!
 //! It cannot issue. One request runs through: [`http`] (what came, what goes back), [`routes`]
 //! (which call it is), [`credentials`] and [`login`] (who asks), then [`submit`], [`show`], [`confirm`] or [`roots`].
+//! `legacy` has the calls of two published machines, which wait for what they ask for.
 //! [`countersign`] proves the answer. Every refusal is a member of the closed list in [`problem`].
 
 #![cfg_attr(
@@ -20,6 +21,7 @@ pub mod countersign;
 pub mod credentials;
 pub mod door;
 pub mod http;
+mod legacy;
 pub mod login;
 pub mod nonces;
 pub mod pace;
@@ -27,5 +29,6 @@ pub mod problem;
 pub mod roots;
 pub mod routes;
 pub mod show;
+mod slow;
 pub mod submission;
 pub mod submit;

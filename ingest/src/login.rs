@@ -26,7 +26,9 @@ use crate::credentials::Credentials;
 use crate::credentials::Shown;
 use crate::door::Door;
 use crate::http::Asked;
+use crate::pace::TooFast;
 use crate::problem::Refused;
+use crate::slow::Permit;
 
 /// Whether a call changes anything: only such a call uses its nonce up. A poll that somebody repeats
 /// shows what its device saw, and nothing in it is worth having: keys are sealed.
@@ -61,15 +63,16 @@ where
         effect: Effect,
     ) -> Result<Admitted, Refused> {
         self.check_fresh(&who.shown).await?;
+        let permit = self.slow_permit(who, asked)?;
         let row = self.row(&who.serial).await?;
-        let stand_in = Verifier::dummy(&self.dummy.0, &who.serial);
+        let stand_in = Verifier::dummy(&self.own.dummy.0, &who.serial);
         let admitted = row.filter(|row| row.state != State::Disabled);
         let verifier = admitted.as_ref().map_or(&stand_in, |row| &row.verifier);
         let proven = proven(who, asked);
         let accepted = match (&who.shown, &proven) {
             (Shown::Proof { proof, .. }, Some(text)) => verifier.accepts_proof(text, proof),
             (Shown::Token(token), _) => {
-                let met = if self.terms.weak_secrets {
+                let met = if permit.is_some() {
                     verifier.accepts_slowly(&who.serial, token)
                 } else {
                     verifier.accepts(&who.serial, token)
@@ -80,13 +83,37 @@ where
             (Shown::Proof { .. }, None) => false,
         };
         let row = admitted.filter(|_| accepted);
+        if row.is_none() && permit.is_some() {
+            let now = self.clock.now();
+            self.own.slow.failed(&asked.source, &who.serial, now);
+        }
         let row = row.ok_or(Refused::Unauthorized)?;
+        // Only now: a stranger spends nobody's share, and learns nothing.
+        self.admit(&who.serial)?;
         if effect == Effect::Some {
             self.use_up(who).await?;
         }
         Ok(Admitted {
             countersign: Countersign::new(proven, &row.verifier),
             row,
+        })
+    }
+
+    /// The right to check a token slowly, where the table may hold stretched secrets.
+    fn slow_permit(&self, who: &Credentials, asked: &Asked) -> Result<Option<Permit<'_>>, Refused> {
+        if !self.terms.weak_secrets || !matches!(who.shown, Shown::Token(_)) {
+            return Ok(None);
+        }
+        let now = self.clock.now();
+        let begun = self.own.slow.begin(&asked.source, &who.serial, now);
+        begun.map(Some)
+    }
+
+    fn admit(&self, serial: &SerialNumber) -> Result<(), Refused> {
+        let admitted = self.own.admission.admit(serial, self.clock.now());
+        admitted.map_err(|too_fast| match too_fast {
+            TooFast::Device(retry_after) => Refused::TooManyRequests { retry_after },
+            TooFast::Process(retry_after) => Refused::Unavailable { retry_after },
         })
     }
 

@@ -27,7 +27,8 @@ use cvm_shared::time::UnixMillis;
 const READ_EVERY: Duration = Duration::from_secs(5);
 /// How long a device's answer waits for a reading.
 const READ_PATIENCE: Duration = Duration::from_millis(250);
-/// SQS counts what was sent after a minute at the latest.
+/// SQS counts what was sent after a minute at the latest. As long as the depth grows, it is taken to
+/// have grown on for so long: a burst is over before its depth is told.
 const COUNTED_AFTER: Duration = Duration::from_mins(1);
 /// The weight of what was learnt of the rate before, against the time since then.
 const RATE_MEMORY_MILLIS: u64 = 60_000;
@@ -89,6 +90,8 @@ pub struct Gauge(Mutex<Known>);
 struct Known {
     tried_at: Option<UnixMillis>,
     last: Option<Reading>,
+    /// How much deeper the queue will be in a minute, if it goes on as between the last two readings.
+    growth: u64,
     /// Certificates in 1,000 seconds, as learnt from two readings and more.
     rate: Option<u64>,
     /// Orders that this process has sent since the last reading.
@@ -100,6 +103,13 @@ struct Known {
 struct Reading {
     at: UnixMillis,
     depth: u64,
+}
+
+impl Reading {
+    fn growth(self, depth: u64, now: UnixMillis) -> u64 {
+        let more = depth.saturating_sub(self.depth);
+        more.saturating_mul(millis(COUNTED_AFTER)) / millis(now.since(self.at)).max(1)
+    }
 }
 
 /// Orders of this process alone, in thousandths, less what can have been issued since they were sent.
@@ -169,6 +179,7 @@ impl Gauge {
 impl Known {
     fn read(&mut self, depth: u64, terms: &PollTerms, now: UnixMillis) {
         self.rate = Some(self.learnt(depth, terms, now));
+        self.growth = self.last.map_or(0, |last| last.growth(depth, now));
         if now.since(self.own.at) >= COUNTED_AFTER {
             self.own = Own::default();
         }
@@ -183,7 +194,7 @@ impl Known {
         let Some(last) = self.last else {
             return before;
         };
-        let millis = u64::try_from(now.since(last.at).as_millis()).unwrap_or(u64::MAX);
+        let millis = millis(now.since(last.at));
         let gone = (last.depth + self.sent).saturating_sub(depth);
         let full = terms.issued_millis();
         let seen = gone.saturating_mul(1_000_000) / millis.max(1);
@@ -199,16 +210,21 @@ impl Known {
 
     fn waiting(&self, terms: &PollTerms, now: UnixMillis) -> u64 {
         let own = self.own.left(terms, now).div_ceil(1000);
-        self.last.map_or(own, |last| last.depth.max(own))
+        let counted = self.last.map_or(0, |last| last.depth);
+        counted.saturating_add(self.growth).max(own)
     }
 }
 
 impl Own {
     fn left(&self, terms: &PollTerms, now: UnixMillis) -> u64 {
-        let millis = u64::try_from(now.since(self.at).as_millis()).unwrap_or(u64::MAX);
-        let issued = millis.saturating_mul(terms.issues_per_second.max(1).into());
+        let issued =
+            millis(now.since(self.at)).saturating_mul(terms.issues_per_second.max(1).into());
         self.thousandths.saturating_sub(issued)
     }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A bound on how often something happens.

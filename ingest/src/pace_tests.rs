@@ -165,7 +165,7 @@ fn one_answer_at_a_time_reads_and_one_that_is_dropped_leaves_no_lock() {
             at(0)
         }
         async fn sleep(&self, _: Duration) {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
     let hanging = Queue {
@@ -199,6 +199,16 @@ async fn what_the_process_itself_accepted_counts_before_the_queue_tells() {
     assert_eq!(told(&gauge, &empty, 51).await, 199);
     // After a minute without another one, the queue has counted them all.
     assert_eq!(told(&gauge, &empty, 62).await, 2);
+}
+
+#[tokio::test]
+async fn a_depth_that_grows_is_taken_to_have_grown_on() {
+    let gauge = Gauge::default();
+    told(&gauge, &queue(0), 0).await;
+    assert_eq!(told(&gauge, &queue(10_000), 5).await, 260, "130,000 soon");
+    assert_eq!(told(&gauge, &queue(100_000), 65).await, 380, "190,000 soon");
+    assert_eq!(told(&gauge, &queue(100_000), 70).await, 200, "it was over");
+    assert_eq!(told(&gauge, &queue(100_300), 3_670).await, 201, "and slow");
 }
 
 #[tokio::test]

@@ -45,6 +45,11 @@ pub enum Refused {
     UnsupportedMediaType,
     /// The signing request may not be signed.
     BadCsr(Malformed),
+    /// The device asks far faster than it was told.
+    TooManyRequests {
+        /// Seconds to wait.
+        retry_after: u64,
+    },
     /// Something behind the door is busy or down: try again.
     Unavailable {
         /// Seconds to wait.
@@ -67,6 +72,7 @@ impl Refused {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BadCsr(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -94,6 +100,7 @@ impl Refused {
                 "The body must be application/json, not encoded",
             ),
             Self::BadCsr(_) => ("bad_csr", "The certificate signing request is refused"),
+            Self::TooManyRequests { .. } => ("too_many_requests", "Ask less often"),
             Self::Unavailable { .. } => ("unavailable", "Try again later"),
         }
     }
@@ -127,6 +134,7 @@ impl Refused {
             | Self::ReplacementPending { .. }
             | Self::TooLarge
             | Self::UnsupportedMediaType
+            | Self::TooManyRequests { .. }
             | Self::Unavailable { .. } => None,
         };
         let problem = Problem {
@@ -139,7 +147,9 @@ impl Refused {
         match self {
             Self::Unauthorized => answer.header("www-authenticate", CHALLENGE),
             Self::MethodNotAllowed(allowed) => answer.header("allow", allowed),
-            Self::Unavailable { retry_after } | Self::ReplacementPending { retry_after } => {
+            Self::Unavailable { retry_after }
+            | Self::TooManyRequests { retry_after }
+            | Self::ReplacementPending { retry_after } => {
                 answer.header("retry-after", &retry_after.to_string())
             }
             Self::BadRequest(_)

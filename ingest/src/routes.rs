@@ -5,6 +5,7 @@ use cvm_shared::api::CERTIFICATES_PATH;
 use cvm_shared::api::NONCE_PATH;
 use cvm_shared::api::TRUST_BUNDLE_PATH;
 use cvm_shared::ports::Clock;
+use cvm_shared::ports::Depth;
 use cvm_shared::ports::Guard;
 use cvm_shared::ports::Queue;
 use cvm_shared::ports::Random;
@@ -14,6 +15,7 @@ use cvm_shared::ports::Vault;
 use crate::door::Door;
 use crate::http::Answer;
 use crate::http::Asked;
+use crate::legacy::Call;
 use crate::problem::Refused;
 use crate::roots::trust_bundle;
 
@@ -68,7 +70,7 @@ fn only<'a>(
 impl<R, Q, V, G, C, N> Door<R, Q, V, G, C, N>
 where
     R: Registry,
-    Q: Queue,
+    Q: Queue + Depth,
     V: Vault,
     G: Guard,
     C: Clock,
@@ -86,6 +88,9 @@ where
     }
 
     async fn dispatch(&self, asked: &Asked) -> Result<Answer, Refused> {
+        if let Some(call) = Call::of(asked, self.terms.legacy)? {
+            return Ok(self.legacy(asked, call).await);
+        }
         match route(&asked.method, &asked.path)? {
             Route::Submit => self.submit(asked).await,
             Route::Show(id) => self.show(asked, id).await,

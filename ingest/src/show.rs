@@ -15,6 +15,7 @@ use cvm_shared::bundle::digest;
 use cvm_shared::ids::Malformed;
 use cvm_shared::ids::RequestId;
 use cvm_shared::ports::Clock;
+use cvm_shared::ports::Depth;
 use cvm_shared::ports::Guard;
 use cvm_shared::ports::Random;
 use cvm_shared::ports::Registry;
@@ -63,6 +64,7 @@ impl Wish {
 impl<R, Q, V, G, C, N> Door<R, Q, V, G, C, N>
 where
     R: Registry,
+    Q: Depth,
     V: Vault,
     G: Guard,
     C: Clock,
@@ -88,7 +90,7 @@ where
             State::Disabled => Err(Refused::Unauthorized),
             State::Registered => Err(Refused::NotFound),
             State::Requested { request, .. } | State::Issuing { request, .. } => {
-                Ok(self.pending(&request.id))
+                Ok(self.pending(&request.id).await)
             }
             State::Vended {
                 delivery: Delivery::Confirmed { .. },
@@ -129,8 +131,10 @@ where
         }
     }
 
-    fn pending(&self, id: &RequestId) -> Answer {
-        let poll_after_seconds = self.poll_after();
+    async fn pending(&self, id: &RequestId) -> Answer {
+        let (gauge, random) = (&self.own.gauge, self.random.bytes());
+        let told = gauge.wait(&self.queue, &self.terms.poll, &self.clock, random);
+        let poll_after_seconds = told.await;
         let view = StatusView {
             request_id: id.clone(),
             status: Status::Pending { poll_after_seconds },

@@ -175,7 +175,9 @@ mod tests {
         let asked = Asked {
             method: Method::POST,
             audience: String::new(),
+            source: String::new(),
             path: "/".to_owned(),
+            query: crate::http::Query::default(),
             headers,
             body: Zeroizing::new(body.as_bytes().to_vec()),
         };

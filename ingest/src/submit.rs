@@ -9,6 +9,7 @@ use cvm_shared::event::Refusal;
 use cvm_shared::ids::Malformed;
 use cvm_shared::message::Order;
 use cvm_shared::ports::Clock;
+use cvm_shared::ports::Depth;
 use cvm_shared::ports::Guard;
 use cvm_shared::ports::Queue;
 use cvm_shared::ports::Random;
@@ -42,7 +43,7 @@ pub(crate) enum Opened {
 impl<R, Q, V, G, C, N> Door<R, Q, V, G, C, N>
 where
     R: Registry,
-    Q: Queue,
+    Q: Queue + Depth,
     V: Vault,
     G: Guard,
     C: Clock,
@@ -103,6 +104,7 @@ where
         };
         self.bind_key(&order).await?;
         self.queue.send(&order).await?;
+        self.own.gauge.accepted(&self.terms.poll, self.clock.now());
         tracing::info!(serial = %order.serial, request = %order.request.id, "accepted");
         Ok(match write(&self.registry, row, |_| event.clone()).await? {
             Written::Applied(row) => Opened::Stands(row),

@@ -42,10 +42,7 @@ fn canonical(vector: &Value) -> Canonical {
 fn prover(derivation: &Value) -> Prover {
     let text = |name: &str| derivation[name].as_str().unwrap();
     let serial = SerialNumber::parse(text("serial")).unwrap();
-    Prover::new(
-        serial,
-        &DeviceToken::parse(text("secret_b64u")).unwrap(),
-    )
+    Prover::new(serial, &DeviceToken::parse(text("secret_b64u")).unwrap())
 }
 
 fn verifier(stored: &Value) -> Verifier {
@@ -93,7 +90,10 @@ fn badly_written_proofs_are_refused_as_the_vectors_say() {
         let derivation = by_id(&all["derivations"], &good["derivation"]);
         let shown = ShownProof::parse(vector["text"].as_str().unwrap());
         let verifier = verifier(&derivation["stored_key_hex"]);
-        assert!(!verifier.accepts_proof(&canonical(good), &shown), "{vector}");
+        assert!(
+            !verifier.accepts_proof(&canonical(good), &shown),
+            "{vector}"
+        );
     }
 }
 
@@ -148,7 +148,12 @@ fn nonces_are_base64url_of_a_bounded_length() {
     for good in ["A".repeat(22), "-_".repeat(43)] {
         assert!(RequestNonce::parse(&good).is_ok());
     }
-    for bad in ["A".repeat(21), "A".repeat(87), "=".repeat(30), "é".repeat(20)] {
+    for bad in [
+        "A".repeat(21),
+        "A".repeat(87),
+        "=".repeat(30),
+        "é".repeat(20),
+    ] {
         assert!(RequestNonce::parse(&bad).is_err());
     }
 }

@@ -9,6 +9,10 @@ use crate::ids::Malformed;
 /// developer guide, "Server authentication"). The VeriSign G5 root of older guides is retired.
 const AMAZON_ROOTS: &str = include_str!("../roots/amazon.pem");
 
+/// What the regions of the partition aws-cn have besides: DigiCert Global Root CA and G2, which certificates
+/// of `amazonaws.com.cn` (S3, API Gateway) have chained to.
+const CHINA_ROOTS: &str = include_str!("../roots/china.pem");
+
 /// A set of roots with its version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrustBundle {
@@ -19,7 +23,15 @@ pub struct TrustBundle {
 impl TrustBundle {
     /// The Amazon roots, and after them the operator's own, if any.
     pub fn with_extra(extra_pem: &str) -> Result<Self, Malformed> {
+        Self::of_partition("aws", extra_pem)
+    }
+
+    /// The same for a partition of AWS (`aws`, `aws-cn`, `aws-us-gov`), with what it has besides.
+    pub fn of_partition(partition: &str, extra_pem: &str) -> Result<Self, Malformed> {
         let mut pem = AMAZON_ROOTS.to_owned();
+        if partition == "aws-cn" {
+            pem.push_str(CHINA_ROOTS);
+        }
         for block in Pem::iter_from_buffer(extra_pem.as_bytes()) {
             check_root(block.ok())?;
         }
@@ -86,6 +98,24 @@ mod tests {
             "e35d28419ed02025cfa69038cd623962458da5c695fbdea3c22b0bfb25897092",
         ];
         assert_eq!(digests, published);
+    }
+
+    #[test]
+    fn the_china_regions_have_two_more() {
+        let digests: Vec<String> = Pem::iter_from_buffer(CHINA_ROOTS.as_bytes())
+            .map(|block| digest(&block.unwrap().contents))
+            .collect();
+        // Fingerprints as published by DigiCert.
+        let published = [
+            "4348a0e9444c78cb265e058d5e8944b4d84f9662bd26db257f8934a443c70161",
+            "cb3ccbb76031e5e0138f8dd39a23f9de47ffc35e43c1144cea27d46a5ab1cb5f",
+        ];
+        assert_eq!(digests, published);
+        let roots = |partition| TrustBundle::of_partition(partition, "").unwrap();
+        let china = roots("aws-cn");
+        assert_eq!(china.pem().matches("BEGIN CERTIFICATE").count(), 6);
+        assert_eq!(roots("aws-us-gov"), roots("aws"));
+        assert_ne!(china.etag(), roots("aws").etag());
     }
 
     #[test]

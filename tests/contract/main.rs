@@ -2,6 +2,7 @@
 
 use cvm_testkit::contract;
 use cvm_testkit::contract_janitor;
+use cvm_testkit::guard::MemoryGuard;
 use cvm_testkit::issuer::MemoryIssuer;
 use cvm_testkit::registry::MemoryRegistry;
 use cvm_testkit::sample;
@@ -32,6 +33,12 @@ async fn the_inventory_in_memory() {
 async fn the_vault_in_memory() {
     let vault = MemoryVault::default();
     contract::vault(&vault, async |key| vault.open(key).unwrap()).await;
+}
+
+#[tokio::test]
+async fn the_guard_in_memory() {
+    let guard = MemoryGuard::default();
+    contract::guard(|| guard.clone()).await;
 }
 
 #[tokio::test]

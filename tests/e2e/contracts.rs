@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cvm_aws::backlog::DynamoBacklog;
+use cvm_aws::guard::DynamoGuard;
 use cvm_aws::system::SystemClock;
+use cvm_aws::system::SystemRandom;
 use cvm_aws::vault::S3Vault;
 use cvm_shared::ids::BundleKey;
 use cvm_shared::ports::Vault as _;
@@ -21,6 +23,11 @@ use crate::lab::Lab;
 
 pub(crate) async fn the_table_in_dynamodb(lab: Arc<Lab>) {
     contract::registry(&lab.registry(), async |row| lab.put(row).await).await;
+}
+
+pub(crate) async fn the_guard_in_dynamodb(lab: Arc<Lab>) {
+    let table = &lab.site.outputs.guard_table;
+    contract::guard(|| DynamoGuard::new(lab.dynamodb.clone(), table.clone(), SystemRandom)).await;
 }
 
 pub(crate) async fn the_vault_in_s3(lab: Arc<Lab>) {

@@ -16,7 +16,7 @@ use crate::lab::Lab;
 
 pub(crate) async fn fifty_submissions_at_once_end_with_one_active_certificate(lab: Arc<Lab>) {
     lab.put(&lab.device("E2E-crowd")).await;
-    let csr = sample::csr_pem();
+    let csr = sample::csr_pem_of("E2E-crowd");
     let crowd = (0..50).map(|_| lab.submit("E2E-crowd", sample::TOKEN, Some(&csr)));
     let mut ids = BTreeSet::new();
     for answer in join_all(crowd).await {

@@ -27,7 +27,7 @@ pub(crate) async fn a_worker_killed_in_the_middle_loses_nothing() {
     let names: Vec<String> = (0..DEVICES).map(|n| format!("E2E-killed-{n}")).collect();
     for name in &names {
         lab.put(&lab.device(name)).await;
-        lab.submit(name, sample::TOKEN, Some(&sample::csr_pem()))
+        lab.submit(name, sample::TOKEN, Some(&sample::csr_pem_of(name)))
             .await
             .error_for_status()
             .unwrap();

@@ -125,10 +125,9 @@ impl Lab {
         let token = DeviceToken::parse(sample::TOKEN).unwrap();
         let endpoint = self.site.outputs.api.clone();
         let dir = home.path().join("device");
-        (
-            VendConfig::new(endpoint, sample::serial(serial), token, dir),
-            home,
-        )
+        let mut config = VendConfig::new(endpoint, sample::serial(serial), token, dir);
+        config.audience = Some(self.site.outputs.audience.clone());
+        (config, home)
     }
 
     /// Connects the device that is installed there to the emulator's broker.

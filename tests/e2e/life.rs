@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cvm_aws::system::SystemClock;
+use cvm_device::auth::Auth;
 use cvm_device::error::Error;
 use cvm_device::install::KeyMode;
 use cvm_device::vend::Outcome;
@@ -33,17 +34,23 @@ async fn run(config: &VendConfig) -> Result<Vended, Error> {
 }
 
 pub(crate) async fn from_submission_to_mqtt_in_csr_mode(lab: Arc<Lab>) {
-    to_mqtt(&lab, "E2E:csr", KeyMode::Csr).await;
+    to_mqtt(&lab, "E2E:csr", KeyMode::Csr, Auth::Token).await;
+    to_mqtt(&lab, "E2E:csr-proof", KeyMode::Csr, Auth::Proof).await;
 }
 
 pub(crate) async fn from_submission_to_mqtt_in_keys_mode(lab: Arc<Lab>) {
-    to_mqtt(&lab, "E2E:keys", KeyMode::Keys).await;
+    to_mqtt(&lab, "E2E:keys", KeyMode::Keys, Auth::Token).await;
+    to_mqtt(&lab, "E2E:keys-nonce", KeyMode::Keys, Auth::Nonce).await;
 }
 
-async fn to_mqtt(lab: &Lab, serial: &str, mode: KeyMode) {
-    lab.put(&lab.device(serial)).await;
+/// Whoever proves its secret has its bundle in the answer here, the others fetch theirs.
+async fn to_mqtt(lab: &Lab, serial: &str, mode: KeyMode, auth: Auth) {
+    let mut device = lab.device(serial);
+    device.proof_only = auth != Auth::Token;
+    lab.put(&device).await;
     let (mut config, _home) = lab.at_device(serial);
-    config.key_mode = mode;
+    (config.key_mode, config.auth) = (mode, auth);
+    config.inline = device.proof_only;
     let vended = run(&config).await.unwrap();
     assert_eq!(vended.outcome, Outcome::Installed);
     assert_eq!(

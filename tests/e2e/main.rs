@@ -52,6 +52,7 @@ fn trials(runtime: &Arc<Runtime>, lab: &Shared) -> Vec<Trial> {
     }
     let mut trials = trial![
         contracts::the_table_in_dynamodb,
+        contracts::the_guard_in_dynamodb,
         contracts::the_vault_in_s3,
         contracts::the_issuer_in_aws_iot,
         life::from_submission_to_mqtt_in_csr_mode,

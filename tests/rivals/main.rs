@@ -273,7 +273,7 @@ async fn poison_is_parked_and_its_neighbours_are_served() {
     let mut gone = None;
     for name in ["SN-1", "SN-2", "SN-3"] {
         site.world.registry.put(sample::device(name));
-        let asked = submission(name, sample::TOKEN, Some(&sample::csr_pem()));
+        let asked = submission(name, sample::TOKEN, Some(&sample::csr_pem_of(name)));
         assert_eq!(site.ask(asked).await.unwrap().status, StatusCode::ACCEPTED);
     }
     for poison in ["", "not json", "[]", "{\"v\":2}", "\0"] {
@@ -312,7 +312,7 @@ async fn a_panic_harms_no_neighbour_and_its_message_comes_back() {
     let site = Site::new(Faults::default());
     for name in ["SN-1", "SN-2", "SN-3"] {
         site.world.registry.put(sample::device(name));
-        let asked = submission(name, sample::TOKEN, Some(&sample::csr_pem()));
+        let asked = submission(name, sample::TOKEN, Some(&sample::csr_pem_of(name)));
         assert_eq!(site.ask(asked).await.unwrap().status, StatusCode::ACCEPTED);
     }
     let struck = Site {

@@ -8,6 +8,7 @@ use cvm_shared::ids::BundleKey;
 use cvm_shared::ids::Owner;
 use cvm_shared::lease::Lease;
 use cvm_shared::ports::CertificateRef;
+use cvm_shared::ports::Guard;
 use cvm_shared::ports::Issuer;
 use cvm_shared::ports::Registry;
 use cvm_shared::ports::Swap;
@@ -203,6 +204,33 @@ async fn of_many_rivals_one_wins<R: Registry>(registry: &R, seed: impl AsyncFn(&
     }
 }
 
+/// A guard lets everything happen once: of many rivals for a nonce one has it, a key stays with its
+/// device, and all processes have the same key for nonces. `again` opens the same guard anew.
+pub async fn guard<G: Guard>(again: impl Fn() -> G) {
+    let guard = again();
+    let (one, other) = (guard.nonce_key().await, again().nonce_key().await);
+    assert!(one.is_ok() && one == other);
+    let rivals = (0..8).map(|_| guard.consume("contract-nonce", NOW));
+    let first = join_all(rivals).await.into_iter();
+    assert_eq!(first.filter(|won| *won == Ok(true)).count(), 1);
+    assert_eq!(again().consume("contract-nonce", NOW).await, Ok(false));
+    assert_eq!(guard.consume("contract-other", NOW).await, Ok(true));
+    let (key, [mine, theirs]) = (
+        sample::csr().public_key(),
+        ["contract-a", "contract-b"].map(sample::serial),
+    );
+    for _ in 0..2 {
+        assert_eq!(guard.bind_key(key, &mine).await, Ok(true));
+        assert_eq!(again().bind_key(key, &theirs).await, Ok(false));
+    }
+    let second = sample::csr().public_key();
+    assert_eq!(
+        guard.bind_key(second, &mine).await,
+        Ok(true),
+        "a second key"
+    );
+}
+
 /// A vault keeps the first content of a key, tells by name alone, and forgets for good. `read` reads
 /// what is staged, by whatever way a device would.
 pub async fn vault<V: Vault>(vault: &V, read: impl AsyncFn(&BundleKey) -> Vec<u8>) {
@@ -217,6 +245,9 @@ pub async fn vault<V: Vault>(vault: &V, read: impl AsyncFn(&BundleKey) -> Vec<u8
     }
     assert_eq!(vault.holds(&key).await, Ok(true));
     assert_eq!(read(&key).await, b"first");
+    let fetched = async |most| vault.fetch(&key, most).await;
+    assert_eq!(fetched(5).await, Ok(Some(b"first".to_vec().into())));
+    assert!(matches!(fetched(4).await, Err(Failure::Rejected { .. })));
     vault
         .stage(&beside, &Zeroizing::new(vec![1]))
         .await
@@ -225,6 +256,7 @@ pub async fn vault<V: Vault>(vault: &V, read: impl AsyncFn(&BundleKey) -> Vec<u8
         vault.shred(&key).await.unwrap();
         assert_eq!(vault.holds(&key).await, Ok(false));
     }
+    assert_eq!(vault.fetch(&key, 5).await, Ok(None));
     assert_eq!(vault.holds(&beside).await, Ok(true));
     vault.shred(&beside).await.unwrap();
 }

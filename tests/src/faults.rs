@@ -230,7 +230,7 @@ impl Faults {
 }
 
 /// Lets the other futures of the task run once.
-async fn yield_now() {
+pub(crate) async fn yield_now() {
     let mut yielded = false;
     poll_fn(|context| {
         if std::mem::replace(&mut yielded, true) {

@@ -10,9 +10,11 @@ use aws_lambda_events::event::sqs::SqsEvent;
 use aws_lambda_events::event::sqs::SqsMessage;
 use cvm_ingest::config::Terms;
 use cvm_ingest::door::Door;
-use cvm_ingest::door::DummyKey;
+use cvm_ingest::door::Own;
 use cvm_ingest::http::Answer;
 use cvm_ingest::http::Asked;
+use cvm_ingest::http::Query;
+use cvm_ingest::pace::PollTerms;
 use cvm_shared::api::StatusView;
 use cvm_shared::ports::Clock as _;
 use cvm_shared::reprovision::Reprovision;
@@ -142,15 +144,20 @@ impl Site {
             random: self.world.random.clone(),
             terms: Terms {
                 presign: Duration::from_mins(2),
-                poll_seconds: 2,
+                poll: PollTerms {
+                    least_seconds: 2,
+                    polls_per_second: 100,
+                    issues_per_second: 10,
+                },
                 reprovision: ReprovisionTerms {
                     default: Reprovision::Redeliver,
                     grace: GRACE,
                 },
                 weak_secrets: self.weak_secrets,
+                legacy: None,
             },
             trust: TrustBundle::with_extra("").unwrap(),
-            dummy: DummyKey::fresh(&self.world.random),
+            own: Own::fresh(&self.world.random),
         }
     }
 
@@ -311,7 +318,9 @@ pub fn asked(method: Method, path: &str, serial: Option<&str>, body: &[u8]) -> A
     Asked {
         method,
         audience: AUDIENCE.to_owned(),
+        source: "192.0.2.1".to_owned(),
         path: path.to_owned(),
+        query: Query::default(),
         headers,
         body: Zeroizing::new(body.to_vec()),
     }

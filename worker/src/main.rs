@@ -1,5 +1,6 @@
 //! The worker's shell: a Lambda function on the work queue.
 
+use aws_lambda_events::event::sqs::SqsEvent;
 use cvm_aws::clients::CallLimits;
 use cvm_aws::clients::sdk_config;
 use cvm_aws::config::Env;
@@ -47,11 +48,15 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let sqs = aws_sdk_sqs::Client::new(&sdk);
     let delivery = SqsDelivery::new(sqs, config.queue_url, config.dead_letters_url);
     let (worker, delivery) = (&worker, &delivery);
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<_>| async move {
-        let deadline = UnixMillis(event.context.deadline);
-        let batch = event.payload;
-        let answer = work_off(worker, delivery, config.max_receives, &batch, deadline).await;
-        answer.map_err(lambda_runtime::Error::from)
-    }))
+    lambda_runtime::run(service_fn(
+        // Taken as it is and read by us: the runtime would repeat an event that it cannot read in its log.
+        move |event: LambdaEvent<serde_json::Value>| async move {
+            let deadline = UnixMillis(event.context.deadline);
+            let batch: SqsEvent = serde_json::from_value(event.payload)
+                .map_err(|_| "the event is not a batch of messages")?;
+            let answer = work_off(worker, delivery, config.max_receives, &batch, deadline).await;
+            answer.map_err(lambda_runtime::Error::from)
+        },
+    ))
     .await
 }

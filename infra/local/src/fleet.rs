@@ -5,6 +5,7 @@ use std::path::Path;
 
 use aws_sdk_dynamodb::Client as DynamoDb;
 use cvm_aws::roster::DynamoRoster;
+use cvm_device::auth::Auth;
 use cvm_device::install::KeyMode;
 use cvm_ops::import::End;
 use cvm_ops::import::Options;
@@ -34,6 +35,8 @@ pub struct Member {
     /// Who makes its key. No column of the import says so, for it is the device's own choice:
     /// here every second row has AWS IoT make it.
     pub mode: KeyMode,
+    /// How it shows who it is: a third of them each way.
+    pub auth: Auth,
 }
 
 /// Devices and the file that an operator would import them from.
@@ -108,10 +111,16 @@ fn member(index: usize, row: Row) -> Result<Member, String> {
         0 => KeyMode::Csr,
         _ => KeyMode::Keys,
     };
+    let auth = match index / 2 % 3 {
+        0 => Auth::Proof,
+        1 => Auth::Nonce,
+        _ => Auth::Token,
+    };
     Ok(Member {
         serial,
         token,
         mode,
+        auth,
     })
 }
 

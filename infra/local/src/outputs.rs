@@ -11,6 +11,10 @@ pub struct StackOutputs {
     pub api: String,
     /// The device table.
     pub table: String,
+    /// The table of what may happen only once.
+    pub guard_table: String,
+    /// The host that devices ask: what their proofs are for.
+    pub audience: String,
     /// The work queue.
     pub queue_url: String,
     /// The dead letters.
@@ -45,8 +49,11 @@ impl StackOutputs {
             let missing = || Error::Deploy(format!("the template has no output {name}"));
             outputs.remove(name).ok_or_else(missing)
         };
+        let url = output("ApiUrl")?;
         Ok(Self {
-            api: path_form(endpoint, &output("ApiUrl")?)?,
+            api: path_form(endpoint, &url)?,
+            audience: audience(&url)?,
+            guard_table: output("GuardTableName")?,
             table: output("TableName")?,
             queue_url: output("QueueUrl")?,
             dead_letter_queue_url: output("DeadLetterQueueUrl")?,
@@ -63,6 +70,14 @@ impl StackOutputs {
     }
 }
 
+/// The host name alone: the gateway tells the function no port.
+fn audience(url: &str) -> Result<String, Error> {
+    let host = url.split_once("://").map(|(_, host)| host);
+    let name = host.and_then(|host| host.split([':', '/']).next());
+    let none = || Error::Deploy(format!("ApiUrl is {url}, which names no host"));
+    name.map(str::to_ascii_lowercase).ok_or_else(none)
+}
+
 /// The API's id is the first label of its host name.
 fn path_form(endpoint: &str, url: &str) -> Result<String, Error> {
     let host = url.split_once("://").map(|(_, host)| host);
@@ -77,9 +92,10 @@ fn path_form(endpoint: &str, url: &str) -> Result<String, Error> {
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 13] = [
+    const NAMES: [&str; 14] = [
         "ApiUrl",
         "TableName",
+        "GuardTableName",
         "QueueUrl",
         "DeadLetterQueueUrl",
         "BucketName",
@@ -108,6 +124,7 @@ mod tests {
             parsed.api,
             "http://127.0.0.1:4566/_aws/execute-api/1a2b3c4d/$default"
         );
+        assert_eq!(parsed.audience, "1a2b3c4d.execute-api.localhost");
         assert_eq!(parsed.table, "the TableName");
         assert!(path_form("http://e", "http://api.example").is_err());
     }

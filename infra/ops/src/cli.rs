@@ -12,6 +12,8 @@ use cvm_shared::ids::Malformed;
 use cvm_shared::ids::PolicyName;
 use cvm_shared::ids::SerialNumber;
 
+use crate::login::Auth;
+
 const EXITS: &str = "\
 Exit codes:
   0    done
@@ -23,10 +25,16 @@ Exit codes:
 const FILE: &str = "\
 The file is CSV with a header. Its columns, in any order:
   productid     the serial number (a-z A-Z 0-9 : _ -)
-  secret        the device's secret, at least 16 characters; only its verifier is stored
+  secret        the device's secret, 32 random bytes at best; only its verifier is stored
   thingName     the Thing to bind to; if empty, the serial number
   policyName    the AWS IoT policy to attach; if empty, --default-policy
   thingType, thingGroup, attributes (name=value;name=value)    may be left out
+  auth          proof or any; if empty or left out, --default-auth
+
+A secret must have 112 bits (NIST SP 800-63B), judged by its length and characters: 28 hex digits, or
+19 mixed letters and digits. A weaker one is refused, or with --stretch-weak-secrets stored stretched
+(argon2id; 20 to 40 rows a second on each of up to 4 cores). Its device sends it and cannot prove it, so
+auth must be any, and the stack needs WeakSecrets=stretch.
 
 A row that is in the table already is never changed, so a file can be imported again at any time.
 Refused rows are listed by line; with --output json there is one object per line, the summary last.";
@@ -72,6 +80,12 @@ pub struct Import {
     /// The policy of rows that name none
     #[arg(long, value_name = "NAME", value_parser = policy)]
     pub default_policy: Option<PolicyName>,
+    /// How devices may log in whose rows do not say
+    #[arg(long, value_name = "AUTH", value_enum, default_value_t)]
+    pub default_auth: Auth,
+    /// Take secrets that could be guessed, too: stretched, each with a salt of its own
+    #[arg(long)]
+    pub stretch_weak_secrets: bool,
     /// Check every row and write nothing; no table is needed
     #[arg(long)]
     pub dry_run: bool,

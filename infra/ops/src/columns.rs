@@ -16,9 +16,11 @@ pub const THING_TYPE: &str = "thingType";
 pub const THING_GROUP: &str = "thingGroup";
 /// The column of the Thing's attributes; may be left out.
 pub const ATTRIBUTES: &str = "attributes";
+/// The column that says how the device logs in; may be left out.
+pub const AUTH: &str = "auth";
 
 const REQUIRED: [&str; 4] = [PRODUCT_ID, SECRET, THING_NAME, POLICY_NAME];
-const OPTIONAL: [&str; 3] = [THING_TYPE, THING_GROUP, ATTRIBUTES];
+const OPTIONAL: [&str; 4] = [THING_TYPE, THING_GROUP, ATTRIBUTES, AUTH];
 
 /// Why a file cannot be imported at all. Nothing was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,6 +60,7 @@ pub struct Columns {
     pub(crate) thing_type: Option<usize>,
     pub(crate) thing_group: Option<usize>,
     pub(crate) attributes: Option<usize>,
+    pub(crate) auth: Option<usize>,
 }
 
 impl Columns {
@@ -78,6 +81,7 @@ impl Columns {
             thing_type: optional(THING_TYPE)?,
             thing_group: optional(THING_GROUP)?,
             attributes: optional(ATTRIBUTES)?,
+            auth: optional(AUTH)?,
         })
     }
 }

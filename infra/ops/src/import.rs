@@ -3,24 +3,26 @@
 use std::io::Read;
 
 use cvm_aws::roster::BATCH;
-use cvm_aws::roster::Inserted;
 use cvm_shared::failure::Failure;
-use cvm_shared::record::Record;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
 use serde::Serialize;
 
 pub use crate::columns::HeaderError;
+pub use crate::login::Auth;
+pub use crate::login::Login;
 pub use crate::refusal::Reason;
 pub use crate::refusal::Refusal;
 pub use crate::roster::DryRun;
 pub use crate::roster::Roster;
-use crate::roster::insert;
 pub use crate::row::Options;
-use crate::source::Chunk;
+use crate::settle::Fate;
+use crate::settle::Settled;
+use crate::settle::settle;
 use crate::source::Source;
 
-/// How many calls may be on their way at once. The answers are told in the order of the file.
+/// How many chunks may be on their way at once, one call or one busy core each. The answers are told
+/// in the order of the file.
 const IN_FLIGHT: usize = 4;
 
 /// Who looks on.
@@ -92,11 +94,23 @@ pub enum End {
     Unreadable(String),
 }
 
-/// Imports the devices in `file`. A header that will not do is an error, and nothing was written.
+/// Imports the devices in `file`, with tokens or proofs as their rows say; weak secrets are refused.
+/// A header that will not do is an error, and nothing was written.
 pub async fn import<F: Read, R: Roster, P: Progress>(
     file: F,
     roster: &R,
     options: &Options,
+    progress: &P,
+) -> Result<Summary, HeaderError> {
+    import_with(file, roster, options, &Login::default(), progress).await
+}
+
+/// The same with a say in how the devices log in.
+pub async fn import_with<F: Read, R: Roster, P: Progress>(
+    file: F,
+    roster: &R,
+    options: &Options,
+    login: &Login<'_>,
     progress: &P,
 ) -> Result<Summary, HeaderError> {
     let mut source = Source::open(file)?;
@@ -104,7 +118,7 @@ pub async fn import<F: Read, R: Roster, P: Progress>(
     let mut flying = FuturesOrdered::new();
     loop {
         while flying.len() < IN_FLIGHT && goes_on(&mut summary, progress) {
-            let Some(chunk) = source.next_chunk(options, BATCH) else {
+            let Some(chunk) = source.next_chunk(options, login, BATCH) else {
                 break;
             };
             flying.push_back(settle(roster, chunk));
@@ -125,51 +139,6 @@ fn goes_on<P: Progress>(summary: &mut Summary, progress: &P) -> bool {
         summary.end = End::Stopped;
     }
     summary.end == End::Complete
-}
-
-/// What became of one row.
-enum Fate {
-    Imported,
-    AlreadyThere,
-    Refused(Reason),
-    Unsettled(Failure),
-}
-
-struct Settled {
-    fates: Vec<(u64, Fate)>,
-    bytes: u64,
-}
-
-async fn settle<R: Roster>(roster: &R, chunk: Chunk) -> Settled {
-    let sound = chunk.rows.iter().filter_map(|row| row.record.as_ref().ok());
-    let mut answers = insert(roster, sound.cloned().collect()).await.into_iter();
-    let fate = |record: Result<Record, Reason>| match record {
-        // One answer each; a roster that gives fewer leaves rows unsettled.
-        Ok(record) => fate(&record, answers.next().unwrap_or(Err(Failure::OutOfTime))),
-        Err(reason) => Fate::Refused(reason),
-    };
-    let (lines, records): (Vec<_>, Vec<_>) = chunk
-        .rows
-        .into_iter()
-        .map(|row| (row.line, row.record))
-        .unzip();
-    Settled {
-        fates: lines
-            .into_iter()
-            .zip(records.into_iter().map(fate))
-            .collect(),
-        bytes: chunk.bytes,
-    }
-}
-
-fn fate(record: &Record, answer: Result<Inserted, Failure>) -> Fate {
-    match answer {
-        Ok(Inserted::New) => Fate::Imported,
-        Ok(Inserted::Same) => Fate::AlreadyThere,
-        Ok(Inserted::Conflict(stored)) => Fate::Refused(Reason::conflict(record, &stored)),
-        Err(Failure::CorruptRow { field }) => Fate::Refused(Reason::Unreadable { field }),
-        Err(failure) => Fate::Unsettled(failure),
-    }
 }
 
 fn take<P: Progress>(summary: &mut Summary, settled: Settled, progress: &P) {

@@ -3,6 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicU8;
+use std::sync::atomic::Ordering;
+
+use cvm_aws::roster::Inserted;
+use cvm_shared::ports::Random;
+use cvm_shared::record::Record;
+use cvm_shared::secret::DeviceToken;
 
 use super::*;
 
@@ -72,12 +79,33 @@ fn file(rows: impl IntoIterator<Item = String>) -> String {
 }
 
 fn device(n: u32) -> String {
-    format!("SN-{n},secret-of-device-{n},,p")
+    format!("SN-{n},secret-of-this-device-{n},,p")
 }
 
 async fn run(file: &str, table: &Table, witness: &Witness) -> Summary {
     let options = Options::default();
     let import = import(file.as_bytes(), table, &options, witness);
+    fit_to_spawn(import).await.unwrap()
+}
+
+/// Another salt each time.
+#[derive(Default)]
+struct Salts(AtomicU8);
+
+impl Random for Salts {
+    fn bytes(&self) -> [u8; 16] {
+        [self.0.fetch_add(1, Ordering::Relaxed); 16]
+    }
+}
+
+/// Stretches weak secrets.
+async fn stretch(file: &str, table: &Table, salts: &Salts, witness: &Witness) -> Summary {
+    let (options, salts) = (Options::default(), Some(salts as &dyn Random));
+    let login = Login {
+        salts,
+        ..Login::default()
+    };
+    let import = import_with(file.as_bytes(), table, &options, &login, witness);
     fit_to_spawn(import).await.unwrap()
 }
 
@@ -101,16 +129,16 @@ async fn conflicts_are_refused_by_line_and_column_and_change_nothing() {
     run(&file((0..60).map(device)), &table, &Witness::default()).await;
     let before = table.rows.lock().unwrap().clone();
     let mut rows: Vec<_> = (0..60).map(device).collect();
-    rows[3] = "SN-3,another-secret-of-3,other,p".to_owned();
+    rows[3] = "SN-3,another-secret-of-device-3,other,p".to_owned();
     rows[40] = "SN-40,weak,,p".to_owned();
-    rows[50] = "SN-50,secret-of-device-50,,q".to_owned();
+    rows[50] = "SN-50,secret-of-this-device-50,,q".to_owned();
     let witness = Witness::default();
     let summary = run(&file(rows), &table, &witness).await;
     assert_eq!(
         *witness.told.lock().unwrap(),
         [
             "5: productid: already in the table with another secret, thingName",
-            "42: secret: too weak, must have at least 16 characters",
+            "42: secret: too weak, must have 112 bits and has at most 18",
             "52: productid: already in the table with another policyName",
         ]
     );
@@ -180,4 +208,46 @@ async fn a_bad_header_is_an_error() {
     let refused = import(file.as_bytes(), &DryRun, &Options::default(), &Silent).await;
     let refused = refused.unwrap_err().to_string();
     assert_eq!(refused, "missing column thingName, policyName");
+}
+
+#[tokio::test]
+async fn weak_secrets_are_stretched_with_a_salt_each_and_strong_ones_are_not() {
+    let (table, salts) = (Table::default(), Salts::default());
+    let rows = ["SN-A,1234,,p", "SN-B,1234,,p", &device(1)].map(str::to_owned);
+    let summary = stretch(&file(rows), &table, &salts, &Witness::default()).await;
+    assert_eq!((summary.imported, summary.rows()), (3, 3));
+    let rows = table.rows.lock().unwrap();
+    let [a, b, strong] = ["SN-A", "SN-B", "SN-1"].map(|serial| &rows[serial]);
+    let salt = |row: &Record| row.verifier.to_text().split('.').nth(1).map(str::to_owned);
+    assert!(a.verifier.is_stretched() && b.verifier.is_stretched());
+    assert_ne!(salt(a), salt(b));
+    assert!(!strong.verifier.is_stretched());
+    let token = DeviceToken::parse("1234").unwrap();
+    assert!(a.verifier.accepts_slowly(&a.serial, &token));
+}
+
+#[tokio::test]
+async fn a_stretched_row_imported_again_is_already_there_and_another_secret_is_not() {
+    let (table, salts) = (Table::default(), Salts::default());
+    let first = file(["SN-A,1234,,p", "SN-B,1234,,p"].map(str::to_owned));
+    stretch(&first, &table, &salts, &Witness::default()).await;
+    let before = table.rows.lock().unwrap().clone();
+    let again = file(["SN-A,1234,,p", "SN-B,1235,,q"].map(str::to_owned));
+    let witness = Witness::default();
+    let summary = stretch(&again, &table, &salts, &witness).await;
+    assert_eq!((summary.already_there, summary.conflicting), (1, 1));
+    let told = "3: productid: already in the table with another secret, policyName";
+    assert_eq!(*witness.told.lock().unwrap(), [told]);
+    assert_eq!(*table.rows.lock().unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_secret_that_must_be_proven_is_not_stretched() {
+    let (table, witness) = (Table::default(), Witness::default());
+    let file = format!("{HEADER},auth\nSN-A,1234,,p,proof\n");
+    let summary = stretch(&file, &table, &Salts::default(), &witness).await;
+    assert_eq!((summary.bad, summary.rows()), (1, 1));
+    let told = "2: auth: proof needs a secret of 112 bits, this one has at most 13 and cannot be \
+                proven once it is stretched";
+    assert_eq!(*witness.told.lock().unwrap(), [told]);
 }

@@ -14,6 +14,7 @@ use cvm_aws::clients::CallLimits;
 use cvm_aws::clients::sdk_config;
 use cvm_aws::registry::DynamoRegistry;
 use cvm_aws::roster::DynamoRoster;
+use cvm_aws::system::SystemRandom;
 use cvm_ops::cli::Cli;
 use cvm_ops::cli::Command;
 use cvm_ops::cli::Devices;
@@ -23,9 +24,10 @@ use cvm_ops::cli::Show;
 use cvm_ops::import::DryRun;
 use cvm_ops::import::End;
 use cvm_ops::import::HeaderError;
+use cvm_ops::import::Login;
 use cvm_ops::import::Options;
 use cvm_ops::import::Summary;
-use cvm_ops::import::import;
+use cvm_ops::import::import_with;
 use cvm_ops::show::Story;
 use cvm_ops::terminal;
 use cvm_ops::terminal::Watch;
@@ -33,6 +35,7 @@ use cvm_ops::terminal::complain;
 use cvm_ops::terminal::say;
 use cvm_shared::failure::Class;
 use cvm_shared::failure::Failure;
+use cvm_shared::ports::Random;
 use cvm_shared::ports::Registry as _;
 
 /// Raised by the first Ctrl-C.
@@ -81,15 +84,16 @@ async fn import_devices(args: Import) -> Result<Exit, Trouble> {
     let options = Options {
         default_policy: args.default_policy.clone(),
     };
+    let login = login(&args);
     let watch = Watch::new(bytes, args.output, &STOP);
     tokio::spawn(heed_ctrl_c());
     let refuse = |error: HeaderError| Trouble::usage(format!("{path}: {error}"));
     let table = args.table.clone().unwrap_or_default();
     let result = if args.dry_run {
-        import(file, &DryRun, &options, &watch).await
+        import_with(file, &DryRun, &options, &login, &watch).await
     } else {
         let roster = DynamoRoster::new(dynamodb().await?, table.clone());
-        import(file, &roster, &options, &watch).await
+        import_with(file, &roster, &options, &login, &watch).await
     };
     watch.finish();
     let summary = result.map_err(refuse)?;
@@ -100,6 +104,15 @@ async fn import_devices(args: Import) -> Result<Exit, Trouble> {
         styled(),
     ));
     Ok(conclude(&summary, &table))
+}
+
+/// Here randomness comes in.
+fn login(args: &Import) -> Login<'static> {
+    let salts: &dyn Random = &SystemRandom;
+    Login {
+        default_auth: args.default_auth,
+        salts: args.stretch_weak_secrets.then_some(salts),
+    }
 }
 
 /// What is left to say after the summary, and the exit code.

@@ -1,17 +1,10 @@
 //! Why a row was not imported: a line, a column, a rule; never what stood there.
 
 use cvm_shared::ids::Malformed;
-use cvm_shared::record::Record;
 
-use crate::columns::ATTRIBUTES;
-use crate::columns::POLICY_NAME;
-use crate::columns::SECRET;
-use crate::columns::THING_GROUP;
-use crate::columns::THING_NAME;
-use crate::columns::THING_TYPE;
-
-/// The shortest secret that is imported, in characters.
-pub const SECRET_MIN: usize = 16;
+/// How many bits a secret must have, at least by its looks, to be stored unstretched (NIST SP 800-63B
+/// revision 3, section 5.1.2.2: with fewer than 112 it is to be salted and put through a slow hash).
+pub const SECRET_BITS_MIN: u32 = 112;
 
 /// A row that was not imported.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +35,20 @@ pub enum Reason {
         rule: String,
     },
     /// The secret can be guessed: whoever can read the table could try them all.
-    #[error("secret: too weak, must have at least {SECRET_MIN} characters")]
-    Weak,
+    #[error("secret: too weak, must have {SECRET_BITS_MIN} bits and has at most {bits}")]
+    Weak {
+        /// What it has at most.
+        bits: u32,
+    },
+    /// The device is to prove a secret that has to be stretched: it does not know the salt.
+    #[error(
+        "auth: proof needs a secret of {SECRET_BITS_MIN} bits, this one has at most {bits} \
+         and cannot be proven once it is stretched"
+    )]
+    Unprovable {
+        /// What it has at most.
+        bits: u32,
+    },
     /// An earlier row of the file is about the same device.
     #[error("productid: the same as in line {first}")]
     Duplicate {
@@ -73,30 +78,15 @@ impl Reason {
         }
     }
 
-    /// The refusal of a row because `stored` has its serial number.
-    pub fn conflict(offered: &Record, stored: &Record) -> Self {
-        let (new, old) = (&offered.binding, &stored.binding);
-        let pairs = [
-            (SECRET, offered.verifier == stored.verifier),
-            (THING_NAME, new.thing == old.thing),
-            (POLICY_NAME, new.policy == old.policy),
-            (THING_TYPE, new.thing_type == old.thing_type),
-            (THING_GROUP, new.thing_group == old.thing_group),
-            (ATTRIBUTES, new.attributes == old.attributes),
-        ];
-        let differing = pairs.into_iter().filter(|(_, same)| !same);
-        Self::Conflict {
-            differs: differing.map(|(column, _)| column).collect(),
-        }
-    }
-
     /// Whether the row itself is sound and the table stands against it.
     pub fn is_conflict(&self) -> bool {
         match self {
             Self::Conflict { .. } | Self::Unreadable { .. } => true,
-            Self::Fields { .. } | Self::Malformed { .. } | Self::Weak | Self::Duplicate { .. } => {
-                false
-            }
+            Self::Fields { .. }
+            | Self::Malformed { .. }
+            | Self::Weak { .. }
+            | Self::Unprovable { .. }
+            | Self::Duplicate { .. } => false,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One row of an import file as a record: every field goes through the shared parsers.
+//! One row of an import file as a draft of its record: every field goes through the shared parsers.
 
 use std::collections::BTreeMap;
 
@@ -13,11 +13,10 @@ use cvm_shared::ids::ThingName;
 use cvm_shared::ids::ThingTypeName;
 use cvm_shared::record::Attributes;
 use cvm_shared::record::Binding;
-use cvm_shared::record::Record;
 use cvm_shared::secret::DeviceToken;
-use cvm_shared::verifier::Verifier;
 
 use crate::columns::ATTRIBUTES;
+use crate::columns::AUTH;
 use crate::columns::Columns;
 use crate::columns::POLICY_NAME;
 use crate::columns::PRODUCT_ID;
@@ -25,8 +24,10 @@ use crate::columns::SECRET;
 use crate::columns::THING_GROUP;
 use crate::columns::THING_NAME;
 use crate::columns::THING_TYPE;
+use crate::login::Auth;
+use crate::login::Login;
+use crate::offer::Draft;
 use crate::refusal::Reason;
-use crate::refusal::SECRET_MIN;
 
 /// What holds for all rows of an import.
 #[derive(Clone, Debug, Default)]
@@ -58,19 +59,31 @@ impl<'a> Row<'a> {
         parsed(PRODUCT_ID, SerialNumber::parse(text))
     }
 
-    /// The row's record. The secret ends here, as a verifier.
-    pub(crate) fn record(&self, serial: SerialNumber, options: &Options) -> Result<Record, Reason> {
-        let verifier = Verifier::derive(&serial, &self.token()?);
-        let binding = self.binding(&serial, options)?;
-        Ok(Record::registered(serial, verifier, binding))
+    /// What the row says. Its secret is left in a type that is wiped.
+    pub(crate) fn draft(
+        &self,
+        serial: SerialNumber,
+        options: &Options,
+        login: &Login<'_>,
+    ) -> Result<Draft, Reason> {
+        let text = self.text(self.columns.secret, SECRET)?;
+        let token = parsed(SECRET, DeviceToken::parse(text))?;
+        let auth = self.auth(login)?;
+        Ok(Draft {
+            salt: login.salt(&token, auth)?,
+            binding: self.binding(&serial, options)?,
+            serial,
+            token,
+            auth,
+        })
     }
 
-    fn token(&self) -> Result<DeviceToken, Reason> {
-        let text = self.text(self.columns.secret, SECRET)?;
-        if text.chars().count() < SECRET_MIN {
-            return Err(Reason::Weak);
-        }
-        parsed(SECRET, DeviceToken::parse(text))
+    fn auth(&self, login: &Login<'_>) -> Result<Auth, Reason> {
+        let told = match self.columns.auth {
+            Some(place) => Auth::parse(self.text(place, AUTH)?)?,
+            None => None,
+        };
+        Ok(told.unwrap_or(login.default_auth))
     }
 
     fn binding(&self, serial: &SerialNumber, options: &Options) -> Result<Binding, Reason> {

@@ -1,20 +1,30 @@
 //! Rows: what a good one becomes, and how each kind of bad one is refused.
 
+use cvm_shared::record::Record;
+
 use super::*;
 
-const SECRET_TEXT: &str = "hunter2-hunter2-hunter2";
+const SECRET_TEXT: &str = "hunter2-Xq9v%T4mWz7kRb";
 const NAME: &str = "may only hold the characters a-z A-Z 0-9 : _ -";
 
 fn columns() -> Columns {
-    let names = "productid,secret,thingName,policyName,thingType,thingGroup,attributes";
+    named("productid,secret,thingName,policyName,thingType,thingGroup,attributes")
+}
+
+fn named(names: &str) -> Columns {
     let header: Vec<_> = names.split(',').collect();
     Columns::parse(&ByteRecord::from(header)).unwrap()
 }
 
 fn read(fields: [&str; 7]) -> Result<Record, Reason> {
-    let (columns, fields) = (columns(), ByteRecord::from(&fields[..]));
-    let row = Row::new(&columns, &fields)?;
-    row.record(row.serial()?, &Options::default())
+    draft(&columns(), &fields, &Login::default())
+}
+
+fn draft(columns: &Columns, fields: &[&str], login: &Login<'_>) -> Result<Record, Reason> {
+    let fields = ByteRecord::from(fields);
+    let row = Row::new(columns, &fields)?;
+    let draft = row.draft(row.serial()?, &Options::default(), login)?;
+    Ok(draft.offer().record)
 }
 
 #[test]
@@ -59,8 +69,9 @@ fn an_empty_policy_is_the_default_one() {
     let options = Options {
         default_policy: Some(PolicyName::parse("fleet").unwrap()),
     };
-    let record = row.record(row.serial().unwrap(), &options).unwrap();
-    assert_eq!(record.binding.policy.as_str(), "fleet");
+    let serial = row.serial().unwrap();
+    let draft = row.draft(serial, &options, &Login::default()).unwrap();
+    assert_eq!(draft.binding.policy.as_str(), "fleet");
 }
 
 fn refusal(fields: [&str; 7]) -> String {
@@ -79,12 +90,13 @@ fn a_bad_serial_is_refused() {
 #[test]
 fn a_bad_secret_is_refused_and_not_repeated() {
     let of = |secret| refusal(["a", secret, "", "p", "", "", ""]);
-    let weak = "secret: too weak, must have at least 16 characters";
-    assert_eq!(of(""), weak);
-    assert_eq!(of("hunter2-hunter2"), weak);
+    let weak = "secret: too weak, must have 112 bits and has at most";
+    assert_eq!(of("hunter2-hunter2"), format!("{weak} 68"));
+    assert_eq!(of("839201746582"), format!("{weak} 39"));
     let spaced = of("hunter2 hunter2 hunter2");
     assert!(spaced.starts_with("secret: may only hold"), "{spaced}");
     let long = "secret: must have 1 to 512 characters";
+    assert_eq!(of(""), long);
     assert_eq!(of(&"x".repeat(513)), long);
 }
 
@@ -122,6 +134,31 @@ fn a_row_of_another_length_or_encoding_is_refused() {
     let bytes: [&[u8]; 7] = [b"a", b"\xff\xfe", b"", b"p", b"", b"", b""];
     let crooked = ByteRecord::from(&bytes[..]);
     let row = Row::new(&columns, &crooked).unwrap();
-    let refusal = row.record(row.serial().unwrap(), &Options::default());
+    let serial = row.serial().unwrap();
+    let refusal = row.draft(serial, &Options::default(), &Login::default());
     assert_eq!(refusal.unwrap_err().to_string(), "secret: is not UTF-8");
+}
+
+#[test]
+fn a_row_says_how_its_device_logs_in_or_the_default_does() {
+    let (with, without) = (
+        named("productid,secret,thingName,policyName,auth"),
+        named("productid,secret,thingName,policyName"),
+    );
+    for (default_auth, bound_by_default) in [(Auth::Any, false), (Auth::Proof, true)] {
+        let login = Login {
+            default_auth,
+            ..Login::default()
+        };
+        let bound = |columns, fields: &[&str]| draft(columns, fields, &login).unwrap().proof_only;
+        let row = ["SN-1", SECRET_TEXT, "", "p"];
+        assert_eq!(bound(&without, &row), bound_by_default);
+        for (auth, expected) in [("", bound_by_default), ("any", false), ("proof", true)] {
+            let row = ["SN-1", SECRET_TEXT, "", "p", auth];
+            assert_eq!(bound(&with, &row), expected, "{auth}");
+        }
+    }
+    let row = ["SN-1", SECRET_TEXT, "", "p", "token"];
+    let refusal = draft(&with, &row, &Login::default()).unwrap_err();
+    assert_eq!(refusal.to_string(), "auth: must be proof, any or empty");
 }

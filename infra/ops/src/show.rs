@@ -17,6 +17,7 @@ use serde::Serializer;
 use serde_json::Value;
 
 use crate::calendar::rfc3339;
+use crate::login::Auth;
 
 /// What is known of a device: names and values in reading order.
 ///
@@ -53,6 +54,11 @@ impl Story {
         self.text("thingType", binding.thing_type.as_ref());
         self.text("thingGroup", binding.thing_group.as_ref());
         self.fact("attributes", attributes(&binding.attributes));
+        self.text("auth", Some(Auth::of(record.proof_only)));
+        self.text(
+            "secret",
+            record.verifier.is_stretched().then_some("stretched"),
+        );
         self.fact("generation", record.generation.0);
         self.fact("epoch", record.epoch.0);
         self.fact("revision", record.revision);

@@ -11,11 +11,12 @@ use csv::Reader;
 use csv::ReaderBuilder;
 use csv::Trim;
 use cvm_shared::ids::SerialNumber;
-use cvm_shared::record::Record;
 
 use crate::columns::Columns;
 use crate::columns::HeaderError;
 use crate::lines::Lines;
+use crate::login::Login;
+use crate::offer::Draft;
 use crate::refusal::Reason;
 use crate::row::Options;
 use crate::row::Row;
@@ -27,7 +28,7 @@ const CHUNK_ROWS: usize = 250;
 #[derive(Debug)]
 pub(crate) struct Entered {
     pub(crate) line: u64,
-    pub(crate) record: Result<Record, Reason>,
+    pub(crate) draft: Result<Draft, Reason>,
 }
 
 /// Rows that are handled together.
@@ -67,7 +68,12 @@ impl<R: Read> Source<R> {
     }
 
     /// The next rows, with up to `most` sound ones among them; none at the end.
-    pub(crate) fn next_chunk(&mut self, options: &Options, most: usize) -> Option<Chunk> {
+    pub(crate) fn next_chunk(
+        &mut self,
+        options: &Options,
+        login: &Login<'_>,
+        most: usize,
+    ) -> Option<Chunk> {
         let mut rows = Vec::new();
         let mut sound = 0;
         let mut fields = ByteRecord::new();
@@ -75,9 +81,9 @@ impl<R: Read> Source<R> {
             let Some(line) = self.read(&mut fields) else {
                 break;
             };
-            let record = self.record(line, &fields, options);
-            sound += usize::from(record.is_ok());
-            rows.push(Entered { line, record });
+            let draft = self.draft(line, &fields, options, login);
+            sound += usize::from(draft.is_ok());
+            rows.push(Entered { line, draft });
         }
         let bytes = self.reader.position().byte();
         (!rows.is_empty()).then_some(Chunk { rows, bytes })
@@ -106,18 +112,19 @@ impl<R: Read> Source<R> {
         }
     }
 
-    fn record(
+    fn draft(
         &mut self,
         line: u64,
         fields: &ByteRecord,
         options: &Options,
-    ) -> Result<Record, Reason> {
+        login: &Login<'_>,
+    ) -> Result<Draft, Reason> {
         let row = Row::new(&self.columns, fields)?;
         let serial = row.serial()?;
         // A bad row counts, too: which of the two was meant is the operator's to say.
         match self.seen.first(&serial, line) {
             Some(first) => Err(Reason::Duplicate { first }),
-            None => row.record(serial, options),
+            None => row.draft(serial, options, login),
         }
     }
 }

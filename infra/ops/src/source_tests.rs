@@ -8,17 +8,21 @@ const HEADER: &str = "productid,secret,thingName,policyName";
 fn read(file: &str) -> (Vec<String>, Option<String>) {
     let mut source = Source::open(file.as_bytes()).unwrap();
     let mut rows = Vec::new();
-    while let Some(chunk) = source.next_chunk(&Options::default(), 25) {
-        rows.extend(chunk.rows.into_iter().map(|row| match row.record {
-            Ok(record) => format!("{} {}", row.line, record.serial),
+    while let Some(chunk) = next(&mut source, 25) {
+        rows.extend(chunk.rows.into_iter().map(|row| match row.draft {
+            Ok(draft) => format!("{} {}", row.line, draft.serial),
             Err(reason) => format!("{}: {reason}", row.line),
         }));
     }
     (rows, source.broken())
 }
 
+fn next(source: &mut Source<&[u8]>, most: usize) -> Option<Chunk> {
+    source.next_chunk(&Options::default(), &Login::default(), most)
+}
+
 fn row(serial: &str) -> String {
-    format!("{serial},0123456789abcdef,,p")
+    format!("{serial},9f86d081884c7d659a2feaa0c55ad015,,p")
 }
 
 #[test]
@@ -32,15 +36,15 @@ fn windows_files_read_like_others() {
 
 #[test]
 fn quoted_fields_and_blank_lines_keep_the_count() {
-    let quoted = "\"a\",\"0123456789abcdef\",\"\",\"p\"";
+    let quoted = "\"a\",\"9f86d081884c7d659a2feaa0c55ad015\",\"\",\"p\"";
     let file = format!(
-        "{HEADER}\n\n{quoted}\nb,\"weak\n\"\"\",,p\r\n\r\n{}\n\n{}",
+        "{HEADER}\n\n{quoted}\nb,\"not\n\"\"visible\",,p\r\n\r\n{}\n\n{}",
         row("c"),
         row("d")
     );
     let (rows, broken) = read(&file);
-    let weak = "4: secret: too weak, must have at least 16 characters";
-    assert_eq!(rows, ["3 a", weak, "7 c", "9 d"]);
+    let unfit = "4: secret: may only hold visible ASCII characters other than \" , \\";
+    assert_eq!(rows, ["3 a", unfit, "7 c", "9 d"]);
     assert_eq!(broken, None);
 }
 
@@ -57,7 +61,7 @@ fn duplicates_name_both_lines_even_beside_a_bad_row() {
         rows,
         [
             "2 a",
-            "3: secret: too weak, must have at least 16 characters",
+            "3: secret: too weak, must have 112 bits and has at most 18",
             "4: productid: the same as in line 2",
             "5: productid: the same as in line 3"
         ]
@@ -94,9 +98,9 @@ fn a_file_with_nothing_but_a_header_has_no_rows() {
 fn a_chunk_ends_at_its_sound_rows_and_tells_its_bytes() {
     let file = format!("{HEADER}\n{}\n{}\n{}\n", row("a"), row("b"), row("c"));
     let mut source = Source::open(file.as_bytes()).unwrap();
-    let chunk = source.next_chunk(&Options::default(), 2).unwrap();
+    let chunk = next(&mut source, 2).unwrap();
     assert_eq!(chunk.rows.len(), 2);
-    let chunk = source.next_chunk(&Options::default(), 2).unwrap();
+    let chunk = next(&mut source, 2).unwrap();
     assert_eq!(chunk.rows.len(), 1);
     assert_eq!(chunk.bytes, file.len() as u64);
 }

@@ -51,7 +51,7 @@ fn help_is_as_documented() {
 
 #[test]
 fn a_sound_file_passes_the_dry_run_without_aws() {
-    let rows = "SN-1,hunter2-hunter2-hunter2,,p\nSN-2,hunter2-hunter2-hunter3,,p\n";
+    let rows = "SN-1,hunter2-Xq9v%T4mWz7kRb,,p\nSN-2,hunter2-Pm3c%L8sHf2jYd,,p\n";
     let path = file("sound.csv", &format!("{HEADER}\n{rows}"));
     let answer = cvmctl(&["devices", "import", &path, "--dry-run"]);
     assert_eq!((answer.code, answer.err.as_str()), (0, ""));
@@ -61,13 +61,13 @@ fn a_sound_file_passes_the_dry_run_without_aws() {
 
 #[test]
 fn bad_rows_are_listed_by_line_and_keep_their_secrets() {
-    let rows = "SN-1,hunter2,,p\nSN 2,hunter2-hunter2-hunter2,,p\nSN-3,hunter2-hunter2-hunter2,,\n";
+    let rows = "SN-1,hunter2,,p\nSN 2,hunter2-Xq9v%T4mWz7kRb,,p\nSN-3,hunter2-Xq9v%T4mWz7kRb,,\n";
     let path = file("bad.csv", &format!("{HEADER}\n{rows}"));
     let answer = cvmctl(&["devices", "import", &path, "--dry-run", "--output", "json"]);
     assert_eq!((answer.code, answer.err.as_str()), (1, ""));
     assert_eq!(
         answer.out,
-        "{\"line\":2,\"reason\":\"secret: too weak, must have at least 16 characters\"}\n\
+        "{\"line\":2,\"reason\":\"secret: too weak, must have 112 bits and has at most 36\"}\n\
          {\"line\":3,\"reason\":\"productid: may only hold the characters a-z A-Z 0-9 : _ -\"}\n\
          {\"line\":4,\"reason\":\"policyName: is empty, and no default policy was given\"}\n\
          {\"dryRun\":true,\"end\":\"complete\",\"summary\":{\"alreadyThere\":0,\"bad\":3,\
@@ -87,6 +87,23 @@ fn bad_rows_are_listed_by_line_and_keep_their_secrets() {
         words[0].ends_with('2') && words[1].ends_with('1'),
         "{words:?}"
     );
+}
+
+#[test]
+fn weak_secrets_and_proofs_are_asked_for_by_options() {
+    let path = file("weak.csv", &format!("{HEADER},auth\nSN-1,hunter2,,p,\n"));
+    let import = |options: &[&str]| {
+        let args = ["devices", "import", &path, "--dry-run", "--output", "json"];
+        cvmctl(&[&args[..], options].concat())
+    };
+    let weak = import(&[]);
+    assert_eq!(weak.code, 1);
+    assert!(weak.out.contains("secret: too weak"), "{}", weak.out);
+    assert_eq!(import(&["--stretch-weak-secrets"]).code, 0);
+    let proof = import(&["--stretch-weak-secrets", "--default-auth", "proof"]);
+    assert_eq!(proof.code, 1);
+    assert!(proof.out.contains("auth: proof needs"), "{}", proof.out);
+    assert_eq!(import(&["--default-auth", "token"]).code, 2);
 }
 
 #[test]

@@ -13,8 +13,10 @@ use cvm_device::Auth;
 use cvm_device::ConnectConfig;
 use cvm_device::Error;
 use cvm_device::VendConfig;
+use cvm_device::conformance::Config;
 use cvm_device::install::KeyMode;
 use cvm_shared::ids::SerialNumber;
+use cvm_shared::nonce::NONCE_LIFE;
 use cvm_shared::secret::DeviceToken;
 use zeroize::Zeroizing;
 
@@ -29,6 +31,9 @@ Examples:
 
   Prove that it works:
     cvm-device connect --dir ./device
+
+  Hold a server to the contract (see its --help first):
+    cvm-device conformance --endpoint https://cvm.example.com --serial TEST-0001 --secret-file secret.txt
 
 Exit codes: 0 done, 1 refused for good, 2 usage, 3 try again later (the same command goes on).";
 
@@ -48,6 +53,9 @@ pub(crate) enum Command {
     /// Connect to AWS IoT over MQTT with the installed certificate and send one message to oneself.
     #[command(after_help = CONNECT_HELP)]
     Connect(ConnectArgs),
+    /// Hold a server to the contract of the device API, rule by rule, with one registered device.
+    #[command(after_help = CONFORMANCE_HELP)]
+    Conformance(ConformanceArgs),
 }
 
 const VEND_HELP: &str = "\
@@ -56,6 +64,17 @@ line, where every process could read it.
 
 Installed files: private.key (0600), certificate.pem, ca.pem, device.json (written last).
 After the operator has reset the device, give an empty directory.";
+
+const CONFORMANCE_HELP: &str = "\
+Works against any deployment. It is not a dry run: the device is vended a certificate, whose key is
+thrown away, and with --confirm the certificate is confirmed. Use a device that is registered for this
+and has no certificate yet, in proof mode with a strong secret; reset it before the next run.
+
+Example:
+    cvm-device conformance --endpoint https://cvm.example.com --serial TEST-0001 \\
+        --secret-file secret.txt --confirm
+
+Exit codes: 0 every rule passed or was skipped, 1 a rule failed, 2 usage, 3 the server was not reached.";
 
 const CONNECT_HELP: &str = "\
 Subscribes to dt/<thing>/cvm as the client <thing>, publishes there and waits for the message.
@@ -78,10 +97,6 @@ struct AskerArgs {
     /// Never: a command line can be read by every process.
     #[arg(long, hide = true)]
     secret: Option<String>,
-    /// How the device shows who it is: it proves by its clock (`proof`) or by a nonce of the server
-    /// (`nonce`) that it knows its secret, or sends it (`token`).
-    #[arg(long, value_name = "WAY", default_value = "proof", value_parser = ways())]
-    auth: Auth,
     /// The host that the server knows itself by, if that is not the endpoint's.
     #[arg(long, value_name = "HOST[:PORT]")]
     audience: Option<String>,
@@ -100,6 +115,10 @@ pub(crate) struct VendArgs {
     /// Have AWS IoT make the key: for devices that cannot make one.
     #[arg(long)]
     keys_mode: bool,
+    /// How the device shows who it is: it proves by its clock (`proof`) or by a nonce of the server
+    /// (`nonce`) that it knows its secret, or sends it (`token`).
+    #[arg(long, value_name = "WAY", default_value = "proof", value_parser = ways())]
+    auth: Auth,
     /// Have the bundle in the server's answer instead of a link to it: for devices that reach no
     /// other host.
     #[arg(long)]
@@ -138,6 +157,49 @@ pub(crate) struct ConnectArgs {
     /// Print one JSON object, also when it fails.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct ConformanceArgs {
+    #[command(flatten)]
+    asker: AskerArgs,
+    /// A CA that may have issued the certificate and is not in the server's trust bundle.
+    #[arg(long, value_name = "PEM")]
+    issuer_ca: Option<PathBuf>,
+    /// Confirm the certificate in the end, and judge the rules of what comes after.
+    #[arg(long)]
+    confirm: bool,
+    /// Judge also what takes five minutes: that a nonce of the server expires.
+    #[arg(long)]
+    slow: bool,
+    /// How long to wait for the certificate.
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    timeout_seconds: u64,
+    /// Print one JSON object, also when it fails.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl ConformanceArgs {
+    /// What the run is told.
+    pub(crate) fn config(&self) -> Result<Config, Error> {
+        let Asker {
+            serial,
+            token,
+            ca_pem,
+        } = self.asker.read()?;
+        Ok(Config {
+            endpoint: self.asker.endpoint.clone(),
+            serial,
+            token,
+            audience: self.asker.audience.clone(),
+            ca_pem,
+            issuer_ca_pem: read_optional(self.issuer_ca.as_deref())?.unwrap_or_default(),
+            confirm: self.confirm,
+            outlive: self.slow.then_some(Duration::from_secs(NONCE_LIFE + 1)),
+            timeout: Duration::from_secs(self.timeout_seconds),
+        })
+    }
 }
 
 fn ways() -> impl TypedValueParser<Value = Auth> {
@@ -180,7 +242,7 @@ impl VendArgs {
         if self.keys_mode {
             config.key_mode = KeyMode::Keys;
         }
-        config.auth = self.asker.auth;
+        config.auth = self.auth;
         config.audience.clone_from(&self.asker.audience);
         config.inline = self.inline;
         config.ca_pem = ca_pem;

@@ -4,7 +4,8 @@
 //! [`auth`], [`endpoint`] and `transport` (HTTP, and how a device shows who it is),
 //! [`identity`] (the key that is made here), [`verify`] (what is believed of a bundle), [`install`]
 //! (what is on the disk, and how a run that was cut short goes on), [`mod@vend`] (all of it in one
-//! call), [`mqtt`] (the proof that the certificate works), [`error`] (how runs end).
+//! call), [`mqtt`] (the proof that the certificate works), [`error`] (how runs end),
+//! [`mod@conformance`] (the contract as rules for any server).
 
 #![cfg_attr(
     test,
@@ -18,6 +19,7 @@
 
 pub mod action;
 pub mod auth;
+pub mod conformance;
 pub mod endpoint;
 pub mod error;
 pub mod exchange;

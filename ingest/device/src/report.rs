@@ -6,7 +6,9 @@ use std::time::Duration;
 use cvm_device::Connected;
 use cvm_device::Error;
 use cvm_device::Vended;
-use cvm_device::vend::Outcome;
+use cvm_device::conformance::Outcome;
+use cvm_device::conformance::Verdict;
+use cvm_device::vend;
 use cvm_device::verify::Chain;
 use serde_json::Value;
 use serde_json::json;
@@ -15,17 +17,18 @@ use serde_json::json;
 pub(crate) struct Report {
     text: String,
     json: Value,
+    exit: ExitCode,
 }
 
 impl Report {
     /// Prints it.
-    pub(crate) fn print(&self, json: bool) -> ExitCode {
+    pub(crate) fn print(self, json: bool) -> ExitCode {
         if json {
             println!("{}", self.json);
         } else {
             println!("{}", self.text);
         }
-        ExitCode::SUCCESS
+        self.exit
     }
 }
 
@@ -45,9 +48,9 @@ pub(crate) fn fail(error: &Error, json: bool) -> ExitCode {
 pub(crate) fn vended_report(vended: &Vended) -> Report {
     let device = &vended.device;
     let did = match vended.outcome {
-        Outcome::Installed => "installed and confirmed",
-        Outcome::Confirmed => "was installed before, confirmed now",
-        Outcome::AlreadyDone => "was installed and confirmed before",
+        vend::Outcome::Installed => "installed and confirmed",
+        vend::Outcome::Confirmed => "was installed before, confirmed now",
+        vend::Outcome::AlreadyDone => "was installed and confirmed before",
     };
     let note = match vended.chain {
         Some(Chain::IssuerUnknown) => {
@@ -74,14 +77,15 @@ pub(crate) fn vended_report(vended: &Vended) -> Report {
             "issuerVerified": vended.chain.map(|chain| chain == Chain::Verified),
             "dir": vended.dir,
         }),
+        exit: ExitCode::SUCCESS,
     }
 }
 
-fn outcome_name(outcome: Outcome) -> &'static str {
+fn outcome_name(outcome: vend::Outcome) -> &'static str {
     match outcome {
-        Outcome::Installed => "installed",
-        Outcome::Confirmed => "confirmed",
-        Outcome::AlreadyDone => "alreadyDone",
+        vend::Outcome::Installed => "installed",
+        vend::Outcome::Confirmed => "confirmed",
+        vend::Outcome::AlreadyDone => "alreadyDone",
     }
 }
 
@@ -118,5 +122,45 @@ pub(crate) fn connected_report(connected: &Connected) -> Report {
             "connectedAfterMillis": connected_ms,
             "roundTripMillis": trip_ms,
         }),
+        exit: ExitCode::SUCCESS,
+    }
+}
+
+/// A rule and what came of it, as one line of a table.
+pub(crate) fn judged_line(outcome: &Outcome) -> String {
+    let (verdict, reason) = verdict_words(&outcome.verdict);
+    let line = format!("{verdict:<7} {:<21} {}", outcome.rule.id, outcome.rule.what);
+    match reason {
+        Some(reason) => format!("{line}: {reason}"),
+        None => line,
+    }
+}
+
+fn verdict_words(verdict: &Verdict) -> (&'static str, Option<&str>) {
+    match verdict {
+        Verdict::Passed => ("passed", None),
+        Verdict::Failed(reason) => ("FAILED", Some(reason)),
+        Verdict::Skipped(reason) => ("skipped", Some(reason)),
+    }
+}
+
+/// What `conformance` came to.
+pub(crate) fn judged_report(outcomes: &[Outcome]) -> Report {
+    let count = |wanted| {
+        let words = outcomes.iter().map(|o| verdict_words(&o.verdict).0);
+        words.filter(|word| *word == wanted).count()
+    };
+    let (passed, failed, skipped) = (count("passed"), count("FAILED"), count("skipped"));
+    let rules = outcomes.iter().map(|outcome| {
+        let (verdict, reason) = verdict_words(&outcome.verdict);
+        let (id, what) = (outcome.rule.id, outcome.rule.what);
+        let verdict = verdict.to_ascii_lowercase();
+        json!({"id": id, "what": what, "verdict": verdict, "reason": reason})
+    });
+    let rules: Vec<Value> = rules.collect();
+    Report {
+        text: format!("{passed} rules passed, {failed} failed, {skipped} skipped"),
+        json: json!({"passed": passed, "failed": failed, "skipped": skipped, "rules": rules}),
+        exit: ExitCode::from(u8::from(failed > 0)),
     }
 }

@@ -193,7 +193,10 @@ impl<'a> Transport<'a> {
         let mut request = self.request(asking);
         // The body of a submission holds the token already.
         if asking.body.is_empty() {
-            request = request.header(AUTHORIZATION, self.login.show_token().map_err(unfit)?);
+            request = request.header(
+                AUTHORIZATION,
+                self.login.show_token().map_err(|error| unfit(&error))?,
+            );
         }
         Ok(send(request).await?.answer)
     }
@@ -215,7 +218,7 @@ impl<'a> Transport<'a> {
             nonce: &ticket.nonce,
             body: &asking.body,
         };
-        let header = self.login.authorize(&call).map_err(unfit)?;
+        let header = self.login.authorize(&call).map_err(|error| unfit(&error))?;
         let came = send(self.request(asking).header(AUTHORIZATION, header)).await?;
         if let Some(nonce) = &came.nonce {
             self.login.keep(nonce);
@@ -270,11 +273,12 @@ fn is_bad_nonce(answer: &Answer) -> bool {
     answer.status == 400 && problem().is_some_and(|problem| problem.code == BAD_NONCE)
 }
 
-fn unfit(error: Error) -> Trouble {
+/// Never: the header was tried before the first request.
+fn unfit(error: &Error) -> Trouble {
     Trouble::Unreachable(error.to_string())
 }
 
-fn client(extra_roots_pem: &str) -> Result<Client, Error> {
+pub(crate) fn client(extra_roots_pem: &str) -> Result<Client, Error> {
     let unusable = |what: &dyn std::fmt::Display| Error::Config(format!("--ca: {what}"));
     let roots = TrustBundle::with_extra(extra_roots_pem).map_err(|error| unusable(&error))?;
     let roots = Certificate::from_pem_bundle(roots.pem().as_bytes())
@@ -322,7 +326,7 @@ fn retry_after(response: &Response) -> Option<Duration> {
     text.trim().parse().ok().map(Duration::from_secs)
 }
 
-async fn read(mut response: Response) -> Result<Zeroizing<Vec<u8>>, Trouble> {
+pub(crate) async fn read(mut response: Response) -> Result<Zeroizing<Vec<u8>>, Trouble> {
     let announced = response.content_length().unwrap_or(0);
     if announced > BODY_MAX as u64 {
         return Err(Trouble::TooLarge);
@@ -338,7 +342,7 @@ async fn read(mut response: Response) -> Result<Zeroizing<Vec<u8>>, Trouble> {
     Ok(body)
 }
 
-fn trouble(error: reqwest::Error) -> Trouble {
+pub(crate) fn trouble(error: reqwest::Error) -> Trouble {
     let error = error.without_url();
     if let Some(tls) = tls_cause(&error) {
         return Trouble::Untrusted(tls.to_string());

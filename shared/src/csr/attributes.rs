@@ -14,10 +14,17 @@ use crate::ids::Malformed;
 /// `extensionRequest` (PKCS#9).
 const EXTENSIONS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.14");
 
-/// `unstructuredName` and `challengePassword` (PKCS#9): openssl asks for them, nobody reads them.
-const IGNORED: [ObjectIdentifier; 2] = [
-    ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.2"),
-    ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.7"),
+/// `unstructuredName` and `challengePassword` (PKCS#9), which openssl asks for and nobody here reads,
+/// with the types that they may have.
+const IGNORED: [(ObjectIdentifier, &[Tag]); 2] = [
+    (
+        ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.2"),
+        &[Tag::Utf8String, Tag::PrintableString, Tag::Ia5String],
+    ),
+    (
+        ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.7"),
+        &[Tag::Utf8String, Tag::PrintableString],
+    ),
 ];
 
 /// Each attribute is known, and all extensions are harmless.
@@ -32,23 +39,22 @@ pub(super) fn check(attributes: AnyRef<'_>) -> Result<(), Malformed> {
         seen.push(*kind);
         match values.as_slice() {
             [wished] if *kind == EXTENSIONS => extensions::check(*wished)?,
-            [text] if IGNORED.contains(kind) => check_text(*text)?,
-            _ => return Err(unknown()),
+            [text] => check_ignored(*kind, text.tag())?,
+            _ => return Err(refuse("must have one value in each attribute")),
         }
     }
     Ok(())
 }
 
-/// Ignored by us; but whoever reads the request next may stumble over anything else.
-fn check_text(value: AnyRef<'_>) -> Result<(), Malformed> {
-    if [Tag::Utf8String, Tag::PrintableString, Tag::Ia5String].contains(&value.tag()) {
-        return Ok(());
+/// Ignored by us; but whoever reads the request next may stumble over a type that it does not expect.
+fn check_ignored(kind: ObjectIdentifier, found: Tag) -> Result<(), Malformed> {
+    match IGNORED.iter().find(|(known, _)| *known == kind) {
+        Some((_, types)) if types.contains(&found) => Ok(()),
+        Some(_) => Err(refuse("may only have text in its attributes")),
+        None => Err(refuse(
+            "may only have the attributes extensionRequest, challengePassword and unstructuredName",
+        )),
     }
-    Err(refuse("may only have text in its attributes"))
-}
-
-fn unknown() -> Malformed {
-    refuse("may only have the attributes extensionRequest, challengePassword and unstructuredName")
 }
 
 fn read(attributes: AnyRef<'_>) -> der::Result<Vec<(ObjectIdentifier, Vec<AnyRef<'_>>)>> {

@@ -1,3 +1,5 @@
+//! B39, B46: a device asks for no more than an end entity's extensions; its other attributes are ignored.
+
 use super::super::Csr;
 use super::super::craft::CHALLENGE_PASSWORD;
 use super::super::craft::EXTENSION_REQUEST;
@@ -164,13 +166,17 @@ fn b39_extensions_cannot_hide_in_other_attributes() {
     for odd in [
         // Microsoft's own request for extensions.
         attribute("1.3.6.1.4.1.311.2.1.14", std::slice::from_ref(&ca)),
-        attribute(EXTENSION_REQUEST, &[harmless.clone(), ca.clone()]),
-        attribute(EXTENSION_REQUEST, &[]),
         attribute("1.2.3", &[utf8("x")]),
     ] {
         assert_eq!(refusal(&with(&[odd])), rule);
     }
-    for text in [tlv(4, b"x"), tlv(30, b"\0x"), seq(&[])] {
+    for values in [vec![], vec![harmless.clone(), ca.clone()]] {
+        assert_eq!(
+            refusal(&with(&[attribute(EXTENSION_REQUEST, &values)])),
+            "csr: must have one value in each attribute"
+        );
+    }
+    for text in [tlv(4, b"x"), tlv(22, b"x"), tlv(30, b"\0x"), seq(&[])] {
         assert_eq!(
             refusal(&with(&[attribute(CHALLENGE_PASSWORD, &[text])])),
             "csr: may only have text in its attributes"
@@ -190,7 +196,7 @@ fn b39_extensions_cannot_hide_in_other_attributes() {
 #[test]
 fn b46_a_challenge_password_is_ignored_and_never_shown() {
     let secret = "correct horse battery staple";
-    let name = attribute("1.2.840.113549.1.9.2", &[utf8("x")]);
+    let name = attribute("1.2.840.113549.1.9.2", &[tlv(22, b"x")]);
     let password = attribute(CHALLENGE_PASSWORD, &[utf8(secret)]);
     let wishes = attribute(EXTENSION_REQUEST, &[seq(&[])]);
     let mut all = [name, wishes, password.clone()];

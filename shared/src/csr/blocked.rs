@@ -3,7 +3,7 @@
 //! `blocked.txt` holds what could be verified by holding the private key: the keys in RFCs and in the tests of
 //! much used libraries, which is where firmware samples are copied from, and the smallest private keys. An
 //! operator adds the keys of development boards and leaked firmware: a line with the digest that `openssl`
-//! prints (the file says how), in order, then build. A request with such a key is refused when it is next read.
+//! prints (the file says how), in order, then build. From then on the door and the worker refuse such a key.
 //!
 //! The keys of Debian's broken OpenSSL (CVE-2008-0166) are not in it but for one that serves the tests.
 //! Their number is finite, but the list is only to be had from elsewhere, as digests of something else (the

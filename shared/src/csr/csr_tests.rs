@@ -1,3 +1,5 @@
+//! B47: what is accepted, and how it is kept.
+
 use aws_lc_rs::rsa::KeyPair;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::RSA_PKCS1_SHA256;

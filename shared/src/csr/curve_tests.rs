@@ -1,3 +1,5 @@
+//! B36, B41: which EC keys are accepted, and the keys that everybody has.
+
 use super::super::craft::Draft;
 use super::super::craft::EC;
 use super::super::craft::P256;

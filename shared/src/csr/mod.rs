@@ -38,6 +38,7 @@ mod subject;
 use sha2::Digest as _;
 use sha2::Sha256;
 
+use self::layout::Request;
 use crate::ids::Malformed;
 use crate::ids::SerialNumber;
 use crate::ids::hex;
@@ -78,11 +79,12 @@ impl Csr {
         }
         let der = pem::sole_request(text)?;
         strict::check(&der)?;
-        let csr = Self::read(&der, pem::rewritten(&der)?)?;
-        let request = layout::Request::read(&der)?;
+        let pem = pem::rewritten(&der)?;
+        let request = Request::read(&der)?;
         subject::check(request.subject)?;
         attributes::check(request.attributes)?;
         let kind = key::check(&request.key)?;
+        let csr = Self::of(&request, pem)?;
         blocked::check_unblocked(csr.public_key)?;
         signature::check(&request, kind)?;
         Ok(csr)
@@ -91,11 +93,11 @@ impl Csr {
     /// Reads back a request that was accepted before. It met the policy of its day; checking it
     /// on every read of a row would be the dearest step of a poll.
     pub fn parse_stored(text: &str) -> Result<Self, Malformed> {
-        Self::read(&pem::sole_request(text)?, text.to_owned())
+        let der = pem::sole_request(text)?;
+        Self::of(&Request::read(&der)?, text.to_owned())
     }
 
-    fn read(der: &[u8], pem: String) -> Result<Self, Malformed> {
-        let request = layout::Request::read(der)?;
+    fn of(request: &Request<'_>, pem: String) -> Result<Self, Malformed> {
         Ok(Self {
             pem,
             public_key: PublicKeyDigest::of(request.key.raw),

@@ -25,6 +25,7 @@ use super::craft::null;
 use super::craft::oid;
 use super::craft::rsa_signed;
 use super::craft::seq;
+use super::craft::tlv;
 use super::craft::utf8;
 use super::pem::sole_request;
 use super::pem::to_pem;
@@ -120,4 +121,33 @@ fn b49_changed_and_then_signed_requests_are_refused_or_hold_up() {
         survivors += usize::from(survives(&draft.signed(&signer)));
     }
     assert!(survivors > 100, "only {survivors} tell anything");
+}
+
+/// The dearest requests that come this far, good and bad. The best of several runs, for the machine does other things.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "it measures the real time taken")]
+fn b49_each_is_judged_within_5_ms() {
+    let limit_ms = if cfg!(debug_assertions) { 25 } else { 5 };
+    let key = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa4096).unwrap();
+    let algorithm = seq(&[oid(RSA_SHA256), null()]);
+    let how = &aws_lc_rs::signature::RSA_PKCS1_SHA256;
+    let signer = Signer::new();
+    let deep = (0..1000).fold(vec![], |inner, _| [&[0x30, 0x80], &inner[..]].concat());
+    for text in [
+        rsa_signed(&key, how, algorithm),
+        rich(&signer).signed(&signer),
+        to_pem(&deep),
+        to_pem(&[0x30, 0].repeat(1400)),
+        to_pem(&tlv(0x31, &[5, 0].repeat(1400))),
+        "-----BEGIN ".repeat(372),
+        "x".repeat(1 << 20),
+    ] {
+        let taken = |_| {
+            let start = std::time::Instant::now();
+            let _ = Csr::parse(&text);
+            start.elapsed()
+        };
+        let best = (0..10).map(taken).min().unwrap();
+        assert!(best.as_millis() < limit_ms, "{best:?}: {:.60}", text);
+    }
 }

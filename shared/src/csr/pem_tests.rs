@@ -1,3 +1,5 @@
+//! B30, B32, B45: what is one PEM block of a request, and what is not.
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 

@@ -2,7 +2,7 @@
 //!
 //! Its primes are k * M + (65537^a mod M), with M a product of small primes. So modulo each of
 //! those the modulus is a power of 65537, which chance does for all of them once in 2.4 * 10^8 keys.
-//! See Nemec et al., The Return of Coppersmith's Attack, CCS 2017, section 2.3; the primes are those of
+//! See Nemec et al., The Return of Coppersmith's Attack, CCS 2017; the primes are those of
 //! its authors' detector.
 
 use num_bigint::BigUint;

@@ -1,3 +1,5 @@
+//! B33 to B35: which RSA keys are accepted.
+
 use num_bigint::BigUint;
 
 use super::super::craft::Draft;

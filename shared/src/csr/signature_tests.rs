@@ -1,3 +1,5 @@
+//! B37: the key that a request holds has signed it, in one of the ways that are not broken.
+
 use aws_lc_rs::rsa::KeyPair;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::RSA_PKCS1_SHA256;

@@ -1,3 +1,5 @@
+//! B31: a request has one encoding, and no input can overwhelm what checks that.
+
 use super::super::Csr;
 use super::super::craft::CHALLENGE_PASSWORD;
 use super::super::craft::CN;

@@ -27,7 +27,7 @@ const FREE_TEXT: [ObjectIdentifier; 5] = [
 /// As many as one of each kind and a few more units.
 const PARTS_MAX: usize = 10;
 
-/// As long as a serial number may be. X.520 allows names of 64 only.
+/// As long as a serial number may be, though X.520 would have names end at 64.
 const PART_BYTES_MAX: usize = 128;
 
 /// The policy for subjects, but for whom a common name may name.

@@ -1,3 +1,5 @@
+//! B38: a request names the device that asks, or nobody.
+
 use super::super::Csr;
 use super::super::craft::CN;
 use super::super::craft::ORGANISATION;

@@ -1,7 +1,7 @@
 //! `cargo flood`: one fleet, beside the same one with fixed polling.
 
+use std::fs::File;
 use std::io::IsTerminal as _;
-use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -107,7 +107,8 @@ pub fn main() -> ExitCode {
 fn run(args: &Args) -> anyhow::Result<bool> {
     // A file that cannot be written is better known before a run than after it.
     if let Some(path) = &args.json {
-        save(path, "")?;
+        let opened = File::options().create(true).append(true).open(path);
+        opened.with_context(|| format!("cannot write {}", path.display()))?;
     }
     let plan = args.plan();
     let figures = shown(&plan);
@@ -119,13 +120,10 @@ fn run(args: &Args) -> anyhow::Result<bool> {
     println!("{}", report::verdict(&plan, &figures));
     if let Some(path) = &args.json {
         let text = report::json(&plan, &figures, other);
-        save(path, &format!("{text:#}\n"))?;
+        let written = std::fs::write(path, format!("{text:#}\n"));
+        written.with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(figures.is_bounded(&plan))
-}
-
-fn save(path: &Path, text: &str) -> anyhow::Result<()> {
-    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Plays it with a bar on standard error, where that is a terminal.

@@ -7,6 +7,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use cvm_ingest::pace::Gauge;
+use cvm_ingest::pace::PollTerms;
 use cvm_shared::ports::Clock;
 use cvm_shared::time::UnixMillis;
 use rand::Rng as _;
@@ -22,7 +23,7 @@ use crate::plan::Waiting;
 pub struct Doors {
     gauges: Vec<Gauge>,
     waiting: Waiting,
-    terms: cvm_ingest::pace::PollTerms,
+    terms: PollTerms,
 }
 
 /// Simulated time stands still while a request is answered.
@@ -34,7 +35,7 @@ impl Clock for Moment {
     }
 
     async fn sleep(&self, _span: Duration) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -2,34 +2,34 @@
 
 use crate::plan::Plan;
 
-/// The bucket, as the time at which it will be full again.
+/// The bucket, as the time at which it will be full again. All in nanoseconds.
 #[derive(Debug)]
 pub struct Gateway {
-    full_at_nanos: u64,
-    period_nanos: u64,
-    all_nanos: u64,
+    full_at: u64,
+    period: u64,
+    all: u64,
 }
 
 impl Gateway {
     /// A gateway with a full bucket.
     pub fn new(plan: &Plan) -> Self {
         let per_second = plan.gateway_per_second.max(1);
-        let period_nanos = 1_000_000_000 * u64::from(plan.parts) / per_second;
+        let period = 1_000_000_000 * u64::from(plan.parts) / per_second;
         Self {
-            full_at_nanos: 0,
-            period_nanos,
+            full_at: 0,
+            period,
             // The parts cancel out: fewer tokens of more time each.
-            all_nanos: (1_000_000_000 * plan.gateway_burst / per_second).max(period_nanos),
+            all: (1_000_000_000 * plan.gateway_burst / per_second).max(period),
         }
     }
 
     /// Whether it lets a request through; otherwise it answers 429 and nobody behind it knows.
     pub fn admits(&mut self, at_millis: u64) -> bool {
         let now = at_millis * 1_000_000;
-        let next = self.full_at_nanos.max(now) + self.period_nanos;
-        let admits = next <= now + self.all_nanos;
+        let next = self.full_at.max(now) + self.period;
+        let admits = next <= now + self.all;
         if admits {
-            self.full_at_nanos = next;
+            self.full_at = next;
         }
         admits
     }

@@ -2,6 +2,7 @@
 
 use comfy_table::CellAlignment;
 use comfy_table::Table;
+use comfy_table::presets::UTF8_FULL_CONDENSED;
 use serde_json::Value;
 use serde_json::json;
 
@@ -44,6 +45,7 @@ const TIMES: [Line; 2] = [
 /// The table: one run, or two beside each other and how many times as much the second one is.
 pub fn table(plan: &Plan, run: &Figures, other: Option<(&Plan, &Figures)>) -> String {
     let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED);
     let mut head = vec![String::new(), name(plan)];
     if let Some((plan, _)) = other {
         head.extend([name(plan), "times".to_owned()]);

@@ -15,8 +15,8 @@ use crate::meter::Call;
 use crate::meter::Meter;
 use crate::plan::Plan;
 
-/// The longest wait that anybody is told or decides on, in seconds.
-const REACH_SECONDS: u64 = 7_200;
+/// The longest wait that anybody is told or decides on, in seconds, and the way there.
+const REACH_SECONDS: u64 = 7_200 + 1;
 
 struct World {
     calendar: Calendar,
@@ -98,6 +98,6 @@ impl World {
             }
             Some(_) => self.doors.pending(backlog, at_millis, dice),
         };
-        Some(device.told(told))
+        Some(device.told(told, &mut self.dice))
     }
 }

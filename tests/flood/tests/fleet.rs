@@ -115,6 +115,6 @@ fn a_sample_tells_what_the_whole_fleet_does() {
         (whole.refused, sample.refused),
         (whole.calm_minute, sample.calm_minute),
     ] {
-        assert!((one / two - 1.0).abs() < 0.05, "{whole:?} {sample:?}");
+        assert!((one / two - 1.0).abs() < 0.1, "{whole:?} {sample:?}");
     }
 }

@@ -52,6 +52,8 @@ enum Side {
 pub struct Names {
     /// The device table.
     pub table: String,
+    /// The table of what may happen only once.
+    pub guard: String,
     /// The bucket of bundles.
     pub bucket: String,
     /// The KMS key of the bundles.
@@ -101,6 +103,7 @@ impl Backend {
         let site = Box::pin(Site::start(profile, &Parameters::default())).await?;
         let names = Names {
             table: site.outputs.table.clone(),
+            guard: site.outputs.guard_table.clone(),
             bucket: site.outputs.bucket.clone(),
             key_arn: site.outputs.key_arn.clone(),
             policy: policy(&site.outputs.device_policy)?,
@@ -121,6 +124,7 @@ impl Backend {
         account.add_index(CERTIFICATE_INDEX, "certID", None);
         let names = Names {
             table: Account::TABLE.to_owned(),
+            guard: Account::GUARD_TABLE.to_owned(),
             bucket: Account::BUCKET.to_owned(),
             key_arn: Account::KEY_ARN.to_owned(),
             policy: policy(Account::POLICY)?,

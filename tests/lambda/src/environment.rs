@@ -29,9 +29,16 @@ impl Surroundings<'_> {
         let mut told = self.common();
         told.extend([
             ("CVM_GRACE_HOURS", "24".to_owned()),
+            ("CVM_GUARD_TABLE", self.names.guard.clone()),
+            ("CVM_IOT_RATE", options.iot_rate.to_string()),
+            ("CVM_LEGACY_API", "off".to_owned()),
+            ("CVM_LEGACY_WAIT_SECONDS", "20".to_owned()),
+            ("CVM_PARTITION", "aws".to_owned()),
             ("CVM_POLL_SECONDS", options.poll_seconds.to_string()),
+            ("CVM_POLLS_PER_SECOND", "100".to_owned()),
             ("CVM_PRESIGN_SECONDS", "120".to_owned()),
             ("CVM_REPROVISION", "redeliver".to_owned()),
+            ("CVM_WEAK_SECRETS", "refuse".to_owned()),
         ]);
         owned(told)
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use cvm_aws::system::SystemClock;
+use cvm_device::auth::Auth;
 use cvm_device::install::KeyMode;
 use cvm_device::vend::VendConfig;
 use cvm_shared::ids::PolicyName;
@@ -117,6 +118,11 @@ pub fn config(
     let token = token.map_err(|_| Error::Usage("the samples' token is none".to_owned()))?;
     let mut config = VendConfig::new(url, serial.clone(), token, dir.join(serial.as_str()));
     config.key_mode = mode;
+    // Who makes its own key proves its secret, too; the others send it, as the first devices did.
+    config.auth = match mode {
+        KeyMode::Csr => Auth::Proof,
+        KeyMode::Keys => Auth::Token,
+    };
     config.retry_base = RETRY_BASE;
     Ok(config)
 }

@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use cvm_ingest::config::Terms;
 use cvm_ingest::door::Door;
-use cvm_ingest::door::DummyKey;
+use cvm_ingest::door::Own;
+use cvm_ingest::pace::PollTerms;
 use cvm_shared::ids::BundleKey;
 use cvm_shared::ids::CertificateId;
 use cvm_shared::ids::RequestId;
@@ -272,17 +273,22 @@ impl Site {
             random: self.dice.clone(),
             terms: Terms {
                 presign: Duration::from_mins(2),
-                poll_seconds: settings.poll_seconds,
+                poll: PollTerms {
+                    least_seconds: settings.poll_seconds,
+                    polls_per_second: 100,
+                    issues_per_second: 10,
+                },
                 reprovision: ReprovisionTerms {
                     default: settings.reprovision,
                     grace: settings.grace,
                 },
                 weak_secrets: false,
+                legacy: None,
             },
             trust: TRUST
                 .get_or_init(|| TrustBundle::with_extra("").unwrap())
                 .clone(),
-            dummy: DummyKey::fresh(&self.dice),
+            own: Own::fresh(&self.dice),
         }
     }
 

@@ -14,7 +14,6 @@ use crate::certificates::CertificateView;
 use crate::certificates::Registry;
 use crate::clock;
 use crate::clock::Clock;
-use crate::dynamodb::key_of;
 use crate::faults::Dice;
 use crate::faults::FaultOptions;
 use crate::lock;
@@ -27,6 +26,7 @@ use crate::queues::Shared;
 use crate::quota::Api;
 use crate::quota::Quotas;
 use crate::s3::Bucket;
+use crate::table::KEY;
 use crate::table::Table;
 
 /// What the services remember. Each has its own lock, held for single steps only.
@@ -37,6 +37,7 @@ pub(crate) struct Inside {
     pub(crate) meters: Meters,
     pub(crate) dice: Dice,
     pub(crate) table: Mutex<Table>,
+    pub(crate) guard: Mutex<Table>,
     pub(crate) queues: Queues,
     pub(crate) bucket: Bucket,
     pub(crate) authority: Authority,
@@ -68,6 +69,10 @@ impl Account {
     pub const SECRET_ACCESS_KEY: &str = "test";
     /// The device table.
     pub const TABLE: &str = "cvm-devices";
+    /// The table of what may happen only once.
+    pub const GUARD_TABLE: &str = "cvm-guard";
+    /// Its partition key.
+    pub const GUARD_KEY: &str = "guard";
     /// The bucket of bundles.
     pub const BUCKET: &str = "cvm-bundles";
     /// The work queue's name.
@@ -94,7 +99,8 @@ impl Account {
             latency: options.latency,
             meters: Meters::new(&options.quotas, Clock::start()),
             dice: Dice::new(options.faults, options.seed),
-            table: Mutex::default(),
+            table: Mutex::new(Table::keyed(KEY)),
+            guard: Mutex::new(Table::keyed(Self::GUARD_KEY)),
             queues: Queues::new(pair),
             bucket: Bucket::default(),
             authority: Authority::new(),
@@ -160,9 +166,10 @@ impl Account {
     /// Puts an item, in DynamoDB's JSON, into the table, whatever was there.
     #[expect(clippy::expect_used, reason = "for tests, and a test may panic")]
     pub fn put_item(&self, item: Value) {
-        let key = key_of(&item).expect("the item has a key").to_owned();
+        let mut table = lock(&self.0.table);
+        let key = table.key_of(&item).expect("the item has a key").to_owned();
         if let Value::Object(item) = item {
-            lock(&self.0.table).put(&key, item);
+            table.put(&key, item);
         }
     }
 
@@ -175,6 +182,12 @@ impl Account {
     /// All items, in DynamoDB's JSON, by key.
     pub fn items(&self) -> Vec<Value> {
         let table = lock(&self.0.table);
+        table.items().cloned().map(Value::Object).collect()
+    }
+
+    /// All items of the guard's table, in DynamoDB's JSON, by key.
+    pub fn guarded(&self) -> Vec<Value> {
+        let table = lock(&self.0.guard);
         table.items().cloned().map(Value::Object).collect()
     }
 

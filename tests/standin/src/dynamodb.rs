@@ -1,11 +1,10 @@
-//! DynamoDB's calls on the device table.
-
-use std::sync::Mutex;
+//! DynamoDB's calls on the tables.
 
 use serde_json::Value;
 use serde_json::json;
 
 use crate::account::Account;
+use crate::account::Inside;
 use crate::evaluate::Item;
 use crate::evaluate::apply;
 use crate::evaluate::holds;
@@ -15,26 +14,25 @@ use crate::expression::update;
 use crate::lock;
 use crate::partiql;
 use crate::query::query;
-use crate::table::KEY;
 use crate::table::Table;
 use crate::wire::Refusal;
 
 /// Answers a call.
-pub(crate) fn answer(
-    table: &Mutex<Table>,
-    operation: &str,
-    call: &Value,
-) -> Result<Value, Refusal> {
+pub(crate) fn answer(account: &Inside, operation: &str, call: &Value) -> Result<Value, Refusal> {
     if operation == "BatchExecuteStatement" {
-        return partiql::batch(table, call);
+        return partiql::batch(&account.table, call);
     }
-    if call["TableName"].as_str() != Some(Account::TABLE) {
-        return Err(Refusal::new(
-            400,
-            "ResourceNotFoundException",
-            "Requested resource not found",
-        ));
-    }
+    let table = match call["TableName"].as_str() {
+        Some(Account::TABLE) => &account.table,
+        Some(Account::GUARD_TABLE) => &account.guard,
+        Some(_) | None => {
+            return Err(Refusal::new(
+                400,
+                "ResourceNotFoundException",
+                "Requested resource not found",
+            ));
+        }
+    };
     match operation {
         "GetItem" => get_item(&lock(table), call),
         "PutItem" => put_item(&mut lock(table), call),
@@ -44,20 +42,13 @@ pub(crate) fn answer(
     }
 }
 
-/// The key of an item, or of a call's `Key`.
-pub(crate) fn key_of(item: &Value) -> Result<&str, Refusal> {
-    let key = item[KEY]["S"].as_str().filter(|key| !key.is_empty());
-    let message = "One of the required keys was not given a value";
-    key.ok_or_else(|| Refusal::new(400, "ValidationException", message))
-}
-
 fn get_item(table: &Table, call: &Value) -> Result<Value, Refusal> {
-    let item = table.get(key_of(&call["Key"])?);
+    let item = table.get(table.key_of(&call["Key"])?);
     Ok(item.map_or_else(|| json!({}), |item| json!({ "Item": item })))
 }
 
 fn put_item(table: &mut Table, call: &Value) -> Result<Value, Refusal> {
-    let key = key_of(&call["Item"])?;
+    let key = table.key_of(&call["Item"])?;
     let bindings = Bindings::of(call);
     check(table.get(key), call, &bindings)?;
     bindings.finish()?;
@@ -67,7 +58,7 @@ fn put_item(table: &mut Table, call: &Value) -> Result<Value, Refusal> {
 }
 
 fn update_item(table: &mut Table, call: &Value) -> Result<Value, Refusal> {
-    let key = key_of(&call["Key"])?;
+    let key = table.key_of(&call["Key"])?;
     let bindings = Bindings::of(call);
     let change = update(
         call["UpdateExpression"].as_str().unwrap_or_default(),
@@ -78,11 +69,14 @@ fn update_item(table: &mut Table, call: &Value) -> Result<Value, Refusal> {
     // What is malformed is refused whether or not the condition holds.
     bindings.finish()?;
     judged?;
-    let fresh = || json!({ KEY: { "S": key } }).as_object().cloned();
+    let fresh = || json!({ table.key: { "S": key } }).as_object().cloned();
     let before = before.cloned().or_else(fresh).unwrap_or_default();
     let after = apply(&change, &before)?;
-    if after.get(KEY) != before.get(KEY) {
-        let message = "Cannot update attribute productid. This attribute is part of the key";
+    if after.get(table.key) != before.get(table.key) {
+        let message = format!(
+            "Cannot update attribute {}. This attribute is part of the key",
+            table.key
+        );
         return Err(Refusal::new(400, "ValidationException", message));
     }
     let answer = match call["ReturnValues"].as_str() {

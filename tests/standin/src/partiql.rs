@@ -6,7 +6,6 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::account::Account;
-use crate::dynamodb::key_of;
 use crate::evaluate::Item;
 use crate::lock;
 use crate::table::Table;
@@ -47,7 +46,9 @@ fn insert(table: &mut Table, statement: &Value) -> Result<(), (&'static str, &'s
         .zip(parameters.iter().cloned())
         .collect();
     let item = Value::Object(item);
-    let key = key_of(&item).map_err(|_| ("ValidationError", "no key"))?;
+    let key = table
+        .key_of(&item)
+        .map_err(|_| ("ValidationError", "no key"))?;
     if table.get(key).is_some() {
         return Err(("DuplicateItem", "Duplicate primary key exists in table"));
     }

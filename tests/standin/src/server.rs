@@ -155,7 +155,7 @@ async fn answer(account: &Inside, call: &Call, request: &Incoming) -> Response {
     let body = || request.json();
     match call {
         Call::DynamoDb(operation) => {
-            json(body().and_then(|body| dynamodb::answer(&account.table, operation, &body)))
+            json(body().and_then(|body| dynamodb::answer(account, operation, &body)))
         }
         Call::Sqs(operation) => match body() {
             Ok(body) => sqs::answer(&account.queues, operation, &body).await,

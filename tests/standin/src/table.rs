@@ -1,4 +1,4 @@
-//! The device table and its indexes, which follow every write at once.
+//! The tables and their indexes, which follow every write at once.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use crate::evaluate::Item;
 use crate::scalar::Scalar;
+use crate::wire::Refusal;
 
-/// The partition key.
+/// The device table's partition key.
 pub(crate) const KEY: &str = "productid";
 
 /// A place in an index: its range value, then the item's key.
@@ -85,14 +86,32 @@ impl Index {
     }
 }
 
-/// The table.
-#[derive(Debug, Default)]
+/// A table.
+#[derive(Debug)]
 pub(crate) struct Table {
+    /// Its partition key.
+    pub(crate) key: &'static str,
     items: BTreeMap<String, Item>,
     indexes: BTreeMap<String, Index>,
 }
 
 impl Table {
+    /// An empty table with this partition key.
+    pub(crate) fn keyed(key: &'static str) -> Self {
+        Self {
+            key,
+            items: BTreeMap::new(),
+            indexes: BTreeMap::new(),
+        }
+    }
+
+    /// The key of an item, or of a call's `Key`.
+    pub(crate) fn key_of<'a>(&self, item: &'a Value) -> Result<&'a str, Refusal> {
+        let key = item[self.key]["S"].as_str().filter(|key| !key.is_empty());
+        let message = "One of the required keys was not given a value";
+        key.ok_or_else(|| Refusal::new(400, "ValidationException", message))
+    }
+
     pub(crate) fn get(&self, key: &str) -> Option<&Item> {
         self.items.get(key)
     }

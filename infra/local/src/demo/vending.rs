@@ -72,6 +72,10 @@ fn config(site: &Site, member: &Member, index: usize) -> VendConfig {
     let (serial, token) = (member.serial.clone(), member.token.clone());
     let mut config = VendConfig::new(site.outputs.api.as_str(), serial, token, dir);
     config.key_mode = member.mode;
+    config.auth = member.auth;
+    // Every fifth cannot follow a link.
+    config.inline = index % 5 == 4;
+    config.audience = Some(site.outputs.audience.clone());
     config
 }
 

@@ -91,3 +91,73 @@ async fn later_is_3_and_says_when() {
     assert_eq!(object["error"], "later");
     assert_eq!(object["exitCode"], 3);
 }
+
+#[tokio::test]
+async fn a_secret_among_the_arguments_is_refused_and_not_repeated() {
+    let bench = Bench::new(KeyMode::Csr).await;
+    for more in [&["--secret", "hunter3"][..], &["--secret=hunter3"]] {
+        let output = run(&bench, more).await;
+        assert_eq!(output.status.code(), Some(2), "{more:?}");
+        assert!(!format!("{output:?}").contains("hunter3"), "{output:?}");
+    }
+    assert!(bench.server.log().is_empty());
+}
+
+#[tokio::test]
+async fn the_secret_is_proven_unless_told_otherwise() {
+    for (more, first) in [
+        (&[][..], "submit"),
+        (&["--auth", "nonce"], "nonce"),
+        (&["--inline"], "submit"),
+    ] {
+        let bench = Bench::new(KeyMode::Csr).await;
+        bench.server.book.lock().unwrap().proof_only = true;
+        let output = run(&bench, more).await;
+        assert_eq!(output.status.code(), Some(0), "{more:?} {output:?}");
+        assert_eq!(bench.server.log()[0], first);
+    }
+    let bench = Bench::new(KeyMode::Csr).await;
+    assert_eq!(
+        run(&bench, &["--auth", "token"]).await.status.code(),
+        Some(0)
+    );
+    bench.server.book.lock().unwrap().proof_only = true;
+    assert_eq!(
+        run(&bench, &["--auth", "magic"]).await.status.code(),
+        Some(2)
+    );
+}
+
+async fn judge(bench: &Bench, more: &[&str]) -> Output {
+    let output = Command::new(env!("CARGO_BIN_EXE_cvm-device"))
+        .args(["conformance", "--serial", SERIAL])
+        .args(more)
+        .env("CVM_DEVICE_SECRET", TOKEN)
+        .output()
+        .await
+        .unwrap();
+    let text = format!("{output:?}");
+    assert!(
+        !text.contains(TOKEN) && !text.contains(&bench.server.url),
+        "{text}"
+    );
+    output
+}
+
+#[tokio::test]
+async fn conformance_says_rule_by_rule_and_exits_by_the_worst() {
+    let bench = Bench::new(KeyMode::Csr).await;
+    let here = ["--endpoint", &bench.config.endpoint];
+    let output = judge(&bench, &here).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.starts_with("passed  nonce-answer "), "{text}");
+    assert!(text.contains("skipped confirm "), "{text}");
+    let again = judge(&bench, &[&here[..], &["--json"]].concat()).await;
+    assert_eq!(again.status.code(), Some(1));
+    let object: serde_json::Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!(object["failed"], 1, "{object}");
+    let gone = judge(&bench, &["--endpoint", "http://127.0.0.1:9"]).await;
+    assert_eq!(gone.status.code(), Some(3));
+    assert_eq!(judge(&bench, &[]).await.status.code(), Some(2));
+}

@@ -50,6 +50,10 @@ pub(crate) struct Book {
     pub(crate) confirmed: bool,
     /// Whether the device must prove its secret.
     pub(crate) proof_only: bool,
+    /// How many seconds the first poll is told to wait.
+    pub(crate) wait_seconds: u64,
+    /// The device's secret, if it is not [`TOKEN`].
+    pub(crate) secret: Option<&'static str>,
     /// Whether bundles with a key go out in clear.
     pub(crate) in_clear: bool,
     /// The first nonces of the server are no good, as after a change of its key.
@@ -79,7 +83,8 @@ impl Server {
             breach(request, &mut reply);
         }
         if let Some(text) = signed_for {
-            let proof = verifier().prove_answer(&text, reply.status, &reply.body);
+            let secret = self.book.lock().unwrap().secret;
+            let proof = verifier(secret).prove_answer(&text, reply.status, &reply.body);
             reply.set("cvm1-proof", proof);
         }
         if let Some(Breach::After(breach)) = breach {
@@ -162,14 +167,14 @@ impl Server {
         Ok(pending(0))
     }
 
-    /// Pending once with a second to wait, then vended.
+    /// Pending once, then vended.
     fn poll(&self, book: &mut Book, preference: Option<&str>) -> Result<Reply, Reply> {
         book.polls += 1;
         let Some(issued) = &book.bundle else {
             return Err(problem(410, "bundle_shredded"));
         };
         if book.polls == 1 {
-            return Ok(pending(1));
+            return Ok(pending(book.wait_seconds));
         }
         let inline = preference == Some("bundle=inline");
         let sha256 = digest(&issued.bytes);
@@ -251,7 +256,7 @@ fn seal_for(certificate: &CertificateId, bytes: &Zeroizing<Vec<u8>>) -> Zeroizin
         request: &RequestId::parse(REQUEST).unwrap(),
         certificate,
     };
-    seal(verifier().server_key(), &names, [3; 32], bytes)
+    seal(verifier(None).server_key(), &names, [3; 32], bytes)
 }
 
 fn login(book: &mut Book, request: &Request, body: &Value, effect: bool) -> Admitted {
@@ -309,7 +314,8 @@ fn proven(
         body: &request.body,
     }
     .canonical();
-    if !verifier().accepts_proof(&text, &ShownProof::parse(field("proof"))) || claimed != serial() {
+    let shown = ShownProof::parse(field("proof"));
+    if !verifier(book.secret).accepts_proof(&text, &shown) || claimed != serial() {
         return Err(unauthorized());
     }
     if effect && !book.used.insert(nonce.used_by(&claimed)) {
@@ -366,8 +372,9 @@ fn serial() -> SerialNumber {
     SerialNumber::parse(SERIAL).unwrap()
 }
 
-fn verifier() -> Verifier {
-    Verifier::derive(&serial(), &DeviceToken::parse(TOKEN).unwrap())
+fn verifier(secret: Option<&'static str>) -> Verifier {
+    let token = DeviceToken::parse(secret.unwrap_or(TOKEN)).unwrap();
+    Verifier::derive(&serial(), &token)
 }
 
 pub(crate) fn nonce() -> String {
@@ -385,7 +392,7 @@ fn given() -> Reply {
 
 fn pending(seconds: u64) -> Reply {
     let view = json!({"requestId": REQUEST, "status": "pending", "pollAfterSeconds": seconds});
-    stated(202, &view).with("retry-after", seconds)
+    stated(202, &view).with("retry-after", seconds.to_string())
 }
 
 fn stated(status: u16, view: &Value) -> Reply {

@@ -41,23 +41,18 @@ impl Reply {
     }
 
     /// The same with this header, in place of one of that name.
-    pub(crate) fn with(mut self, name: &'static str, value: impl ToString) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.set(name, value);
         self
     }
 
-    pub(crate) fn set(&mut self, name: &'static str, value: impl ToString) {
+    pub(crate) fn set(&mut self, name: &'static str, value: impl Into<String>) {
         self.drop(name);
-        self.headers.push((name, value.to_string()));
+        self.headers.push((name, value.into()));
     }
 
     pub(crate) fn drop(&mut self, name: &str) {
         self.headers.retain(|(known, _)| *known != name);
-    }
-
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|(known, _)| *known == name);
-        found.map(|(_, value)| value.as_str())
     }
 }
 
@@ -100,10 +95,11 @@ async fn read_headers(lines: &mut BufReader<&mut TcpStream>) -> Option<Vec<(Stri
 pub(crate) async fn write(stream: &mut TcpStream, reply: &Reply) {
     let mut head = format!("HTTP/1.1 {} X\r\nConnection: close\r\n", reply.status);
     if !matches!(reply.status, 204 | 304) {
-        head += &format!("Content-Length: {}\r\n", reply.body.len());
+        let length = reply.body.len();
+        head.extend(["Content-Length: ", &length.to_string(), "\r\n"]);
     }
     for (name, value) in &reply.headers {
-        head += &format!("{name}: {value}\r\n");
+        head.extend([name, ": ", value, "\r\n"]);
     }
     head += "\r\n";
     // A device that was cut short does not listen any more.

@@ -8,6 +8,7 @@
 )]
 
 mod cli;
+mod conform;
 mod door;
 mod http;
 mod proof;
@@ -107,6 +108,7 @@ impl Bench {
 async fn a_whole_run_in_both_modes() {
     for mode in MODES {
         let bench = Bench::new(mode).await;
+        bench.server.book.lock().unwrap().wait_seconds = 1;
         let started = Instant::now();
         let vended = bench.vend().await.unwrap();
         bench.assert_usable();

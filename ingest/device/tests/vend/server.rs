@@ -168,14 +168,19 @@ fn spoil(reply: &mut Reply, fault: Fault) {
         Fault::Changed => reply.body[20] ^= 1,
         Fault::Restated(status) => reply.status = status,
         Fault::Unproven => reply.drop("cvm1-proof"),
-        other => panic!("{other:?} spoils nothing"),
+        Fault::Status(..)
+        | Fault::Close
+        | Fault::HangBefore
+        | Fault::HangAfter
+        | Fault::Failed(_)
+        | Fault::BadNonce => panic!("{fault:?} spoils nothing"),
     }
 }
 
 fn bare(status: u16, wait: Option<u64>) -> Reply {
     let reply = Reply::new(status, "");
     match wait {
-        Some(wait) => reply.with("retry-after", wait),
+        Some(wait) => reply.with("retry-after", wait.to_string()),
         None => reply,
     }
 }

@@ -1,0 +1,63 @@
+//! The build with counters, in a folder of its own: nothing else is built again because of it.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Why nothing could be hunted.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// A file or a process.
+    Io(io::Error),
+    /// The targets could not be built.
+    Build,
+    /// What a hunter printed makes no sense.
+    Answer(String),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => error.fmt(f),
+            Self::Build => f.write_str("the targets could not be built"),
+            Self::Answer(what) => write!(f, "a hunter made no sense: {what}"),
+        }
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Builds the hunter; where it lies.
+pub(crate) fn hunter(fuzz: &Path, work: &Path) -> Result<PathBuf, Trouble> {
+    let host = host()?;
+    let wrapper = std::env::current_exe()?.with_file_name("instrument");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .args(["build", "--locked", "--profile", "fuzz"])
+        .args(["--package", "cvm-fuzz-engine", "--bin", "hunt"])
+        // A named target keeps build scripts and macros apart from what is counted.
+        .args(["--target", &host])
+        .arg("--manifest-path")
+        .arg(fuzz.join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(work)
+        .env("RUSTC_WRAPPER", wrapper);
+    if !cargo.status()?.success() {
+        return Err(Trouble::Build);
+    }
+    Ok(work.join(host).join("fuzz/hunt"))
+}
+
+/// The machine's own target, as rustc names it.
+fn host() -> Result<String, Trouble> {
+    let output = Command::new("rustc").arg("-vV").output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).ok_or(Trouble::Build)
+}

@@ -1,0 +1,5 @@
+//! The `cargo timing` command.
+
+fn main() -> std::process::ExitCode {
+    cvm_hostile::timing::cli::main()
+}

@@ -1,0 +1,416 @@
+//! B1 to B9, B27: bodies that are not the object, or not JSON at all.
+
+use cvm_testkit::sample;
+
+use crate::cast::KNOWN;
+use crate::cast::device_token;
+use crate::cast::fresh;
+use crate::cast::token;
+use crate::event::Request;
+use crate::event::body;
+use crate::row::ANY_FIELD;
+use crate::row::Expected;
+use crate::row::Row;
+use crate::row::Rows;
+use crate::row::bad;
+
+/// All of them.
+pub(super) fn rows() -> Vec<Row> {
+    let parts = [
+        empty(),
+        cut(),
+        broken(),
+        arrays(),
+        duplicates(),
+        keys(),
+        nested(),
+        kinds(),
+        numbers(),
+        encodings(),
+        wishes(),
+        aliases(),
+    ];
+    parts.into_iter().flat_map(|rows| rows.list).collect()
+}
+
+fn submit(text: &str) -> Request {
+    Request::submission(text)
+}
+
+fn good() -> String {
+    body(KNOWN, &token(KNOWN), Some("x"))
+}
+
+/// `{"serialNumber": .., "deviceToken": .., "csr": ..}` with raw JSON for values.
+fn raw(serial: &str, token: &str, csr: &str) -> String {
+    format!(r#"{{"serialNumber":{serial},"deviceToken":{token},"csr":{csr}}}"#)
+}
+
+fn empty() -> Rows {
+    let mut rows = Rows::of("B1");
+    let mut no_body = submit("");
+    no_body.body = None;
+    rows.add("no body", &no_body, bad(&["body"]));
+    for text in [
+        "", " ", "\n", "null", "\"\"", "\"SN-1\"", "true", "false", "0", "-1", "1.5", "[]",
+    ] {
+        rows.add(format!("body {text:?}"), &submit(text), bad(&["body"]));
+    }
+    rows.add("{}", &submit("{}"), bad(&["serialNumber"]));
+    let only = |name: &str| format!(r#"{{"{name}":"SN-1"}}"#);
+    rows.add(
+        "no token",
+        &submit(&only("serialNumber")),
+        bad(&["deviceToken"]),
+    );
+    rows.add(
+        "no serial",
+        &submit(&only("deviceToken")),
+        bad(&["serialNumber"]),
+    );
+    rows.add("a CSR only", &submit(&only("csr")), bad(&["serialNumber"]));
+    rows
+}
+
+fn cut() -> Rows {
+    let mut rows = Rows::of("B2");
+    let good = good();
+    for length in 1..good.len() {
+        let text = &good[..length];
+        rows.add(format!("cut at {length}"), &submit(text), bad(ANY_FIELD))
+            .hides(token(KNOWN));
+    }
+    let inside = &good[..good.len() - 1];
+    for (what, text) in [
+        ("trailing comma", format!("{inside},}}")),
+        ("trailing }{", format!("{good}}}{{")),
+        ("two objects", format!("{good}{good}")),
+        ("a comment", format!("{good}//")),
+        ("trailing NUL", format!("{good}\0")),
+        ("leading comma", format!("{{,{}", &good[1..])),
+    ] {
+        rows.add(what, &submit(&text), bad(ANY_FIELD))
+            .hides(token(KNOWN));
+    }
+    rows
+}
+
+/// What a parser of JSON must refuse, as whole bodies and as the value of each key.
+fn broken() -> Rows {
+    let mut rows = Rows::of("B2");
+    for text in super::broken::TEXTS {
+        rows.add(format!("body {text:?}"), &submit(text), bad(ANY_FIELD));
+        for body in [
+            raw(text, "\"t\"", "\"c\""),
+            raw("\"SN-1\"", text, "\"c\""),
+            raw("\"SN-1\"", "\"t\"", text),
+        ] {
+            rows.add(format!("value {text:?}"), &submit(&body), bad(ANY_FIELD));
+        }
+    }
+    rows
+}
+
+fn arrays() -> Rows {
+    let mut rows = Rows::of("B3");
+    let token = token(KNOWN);
+    for text in [
+        format!(r#"["SN-1","{token}"]"#),
+        format!(r#"["SN-1","{token}",null]"#),
+        format!(r#"["SN-1","{token}","x"]"#),
+        format!(r"[{}]", good()),
+        format!(r#"[["serialNumber","SN-1"],["deviceToken","{token}"]]"#),
+    ] {
+        rows.add("an array for the object", &submit(&text), bad(&["body"]))
+            .hides(token.as_str());
+    }
+    rows
+}
+
+fn duplicates() -> Rows {
+    let mut rows = Rows::of("B4");
+    for (name, escaped) in [
+        ("serialNumber", r"\u0073erialNumber"),
+        ("deviceToken", r"deviceToke\u006e"),
+        ("csr", r"\u0063\u0073\u0072"),
+    ] {
+        let field: &'static [&'static str] = match name {
+            "serialNumber" => &["serialNumber"],
+            "deviceToken" => &["deviceToken"],
+            _ => &["csr"],
+        };
+        for other in [name, escaped] {
+            for value in ["SN-1", ""] {
+                let text = format!(r#"{{"{name}":"SN-1","{other}":"{value}"}}"#);
+                rows.add(format!("{other} twice"), &submit(&text), bad(field));
+            }
+        }
+    }
+    rows
+}
+
+fn keys() -> Rows {
+    let mut rows = Rows::of("B5");
+    let inside = good();
+    let inside = &inside[1..inside.len() - 1];
+    for key in [
+        "Serial",
+        "serial",
+        "serialnumber",
+        "SERIALNUMBER",
+        "serial_number",
+        "serialNumber ",
+        "serialNumber\\u0000",
+        "deviceToken2",
+        "token",
+        "CSR",
+        "",
+        "$schema",
+        "v",
+    ] {
+        for value in ["\"x\"", "null", "{}", "1"] {
+            let text = format!(r#"{{{inside},"{key}":{value}}}"#);
+            rows.add(
+                format!("key {key:?}: {value}"),
+                &submit(&text),
+                bad(&["body"]),
+            )
+            .hides(token(KNOWN));
+        }
+    }
+    rows
+}
+
+fn nested() -> Rows {
+    let mut rows = Rows::of("B6");
+    for (open, close) in [("[", "]"), (r#"{"a":"#, "}"), (r#"{"serialNumber":"#, "}")] {
+        for depth in [127, 128, 129, 1_000, 10_000, 16_384] {
+            let depth = depth.min(16_000 / open.len());
+            let fields = if open.contains("serial") {
+                ANY_FIELD
+            } else {
+                &["body"]
+            };
+            rows.add(
+                format!("{depth} of {open}"),
+                &submit(&open.repeat(depth)),
+                bad(fields),
+            );
+            let closed = format!("{}1{}", open.repeat(depth / 2), close.repeat(depth / 2));
+            rows.add(
+                format!("{} closed {open}", depth / 2),
+                &submit(&closed),
+                bad(fields),
+            );
+        }
+        let deep = format!("{}1{}", open.repeat(1_000), close.repeat(1_000));
+        let text = raw("\"SN-1\"", &deep, "\"c\"");
+        rows.add(
+            "deep in a value",
+            &submit(&text[..text.len().min(16_384)]),
+            bad(ANY_FIELD),
+        );
+    }
+    rows
+}
+
+fn kinds() -> Rows {
+    let mut rows = Rows::of("B7");
+    let token = format!("\"{}\"", token(KNOWN));
+    for value in [
+        "null",
+        "true",
+        "false",
+        "0",
+        "1",
+        "-0",
+        "1.5",
+        "[]",
+        "{}",
+        "[\"SN-1\"]",
+        "{\"$ne\":null}",
+        "{\"$gt\":\"\"}",
+        "{\"S\":\"SN-1\"}",
+        "[[\"SN-1\"]]",
+    ] {
+        let wrong_token = raw("\"SN-1\"", value, "\"c\"");
+        rows.add(
+            format!("serial {value}"),
+            &submit(&raw(value, &token, "\"c\"")),
+            bad(&["serialNumber"]),
+        );
+        rows.add(
+            format!("token {value}"),
+            &submit(&wrong_token),
+            bad(&["deviceToken"]),
+        );
+        rows.add(
+            format!("CSR {value}"),
+            &submit(&raw("\"SN-1\"", &token, value)),
+            bad(&["csr"]),
+        );
+    }
+    let token = crate::cast::token(KNOWN);
+    let listed = raw("\"SN-1\"", &format!("[\"{token}\"]"), "\"c\"");
+    rows.add(
+        "the right token in a list",
+        &submit(&listed),
+        bad(&["deviceToken"]),
+    )
+    .hides(token);
+    rows
+}
+
+fn numbers() -> Rows {
+    let mut rows = Rows::of("B8");
+    let digits = "9".repeat(400);
+    let many = "1".repeat(15_000);
+    for value in [
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        "1e999",
+        "-1e999",
+        "1e-999",
+        &digits,
+        &many,
+        "0x10",
+        "1e99999999999",
+    ] {
+        let short: String = value.chars().take(12).collect();
+        rows.add(
+            format!("serial {short}"),
+            &submit(&raw(value, "\"t\"", "\"c\"")),
+            bad(ANY_FIELD),
+        );
+        rows.add(
+            format!("token {short}"),
+            &submit(&raw("\"SN-1\"", value, "\"c\"")),
+            bad(ANY_FIELD),
+        );
+        rows.add(format!("body {short}"), &submit(value), bad(&["body"]));
+    }
+    rows
+}
+
+fn encodings() -> Rows {
+    let mut rows = Rows::of("B9");
+    let good = good();
+    let utf16 = |order: fn(u16) -> [u8; 2]| good.encode_utf16().flat_map(order).collect();
+    let utf32: Vec<u8> = good
+        .chars()
+        .flat_map(|c| u32::from(c).to_be_bytes())
+        .collect();
+    let spoilt = |byte: &[u8]| {
+        let (head, tail) = good.split_at(20);
+        [head.as_bytes(), byte, tail.as_bytes()].concat()
+    };
+    let all: Vec<(&str, Vec<u8>)> = vec![
+        ("BOM", [b"\xef\xbb\xbf", good.as_bytes()].concat()),
+        ("UTF-16 BE", utf16(u16::to_be_bytes)),
+        ("UTF-16 LE", utf16(u16::to_le_bytes)),
+        (
+            "UTF-16 LE with BOM",
+            [b"\xff\xfe".to_vec(), utf16(u16::to_le_bytes)].concat(),
+        ),
+        ("UTF-32", utf32),
+        ("an invalid byte", spoilt(b"\xff")),
+        ("a lone continuation byte", spoilt(b"\x80")),
+        ("an overlong slash", spoilt(b"\xc0\xaf")),
+        ("an overlong NUL", spoilt(b"\xc0\x80")),
+        ("a surrogate in UTF-8", spoilt(b"\xed\xa0\x80")),
+        ("a character beyond Unicode", spoilt(b"\xf4\x90\x80\x80")),
+        ("a cut character", spoilt(b"\xe2\x82")),
+        ("Latin-1", spoilt(b"\xe9")),
+        ("UTF-7", b"+AHsAfQ-".to_vec()),
+        ("gzip", b"\x1f\x8b\x08\0\0\0\0\0".to_vec()),
+        ("nothing but NUL", vec![0; 64]),
+        ("CBOR", b"\xa2\x6cserialNumber\x64SN-1".to_vec()),
+    ];
+    for (what, bytes) in all {
+        rows.add(what, &Request::submission_of_bytes(&bytes), bad(ANY_FIELD))
+            .hides(token(KNOWN));
+    }
+    for text in [
+        r#""\ud800""#,
+        r#""\udc00""#,
+        r#""\udc00\ud800""#,
+        r#""\ud83d""#,
+        r#""SN-1\ud800""#,
+        r#""\ud800\u0041""#,
+        r#""\u00""#,
+        r#""\uzzzz""#,
+        r#""\x41""#,
+        "\"\u{0}\"",
+        "\"\n\"",
+        "\"\t\"",
+    ] {
+        rows.add(
+            format!("serial {text:?}"),
+            &submit(&raw(text, "\"t\"", "\"c\"")),
+            bad(ANY_FIELD),
+        );
+    }
+    rows
+}
+
+/// B27: what a device may not decide.
+fn wishes() -> Rows {
+    let mut rows = Rows::of("B27");
+    let inside = good();
+    let inside = &inside[..inside.len() - 1];
+    for (key, value) in [
+        ("thingName", "\"SN-2\""),
+        ("policyName", "\"admin\""),
+        ("thingType", "\"x\""),
+        ("thingGroup", "\"x\""),
+        ("attributes", "{\"a\":\"b\"}"),
+        ("epoch", "7"),
+        ("generation", "7"),
+        ("applyState", "-1"),
+        ("accessToken", "\"x\""),
+        ("certID", "\"x\""),
+        ("requestId", "\"x\""),
+        ("revision", "0"),
+        ("mode", "\"keys\""),
+        ("idempotency_key", "\"x\""),
+    ] {
+        let text = format!("{inside},\"{key}\":{value}}}");
+        rows.add(format!("{key} wished for"), &submit(&text), bad(&["body"]))
+            .hides(token(KNOWN));
+    }
+    rows
+}
+
+/// What looks odd and is the right JSON all the same must be taken: refusing it would be wrong, too.
+fn aliases() -> Rows {
+    let mut rows = Rows::of("B4");
+    for what in ["escaped", "spread out", "in another order", "without a CSR"] {
+        let device = fresh();
+        let serial = device.serial.to_string();
+        let (own, csr) = (device_token(&serial), sample::csr_pem_of(&serial));
+        let csr = serde_json::json!(csr).to_string();
+        let own = own.expose();
+        let text = match what {
+            "escaped" => {
+                let escaped = serial.replace('O', r"\u004f");
+                format!(r#"{{"serialN\u0075mber":"{escaped}","deviceToken":"{own}","csr":{csr}}}"#)
+            }
+            "spread out" => format!(
+                " {{\r\n\t\"serialNumber\" : \"{serial}\" ,\n\"deviceToken\":\"{own}\",\"csr\":{csr}}}\n\n"
+            ),
+            "in another order" => {
+                format!(r#"{{"csr":{csr},"deviceToken":"{own}","serialNumber":"{serial}"}}"#)
+            }
+            _ => format!(r#"{{"serialNumber":"{serial}","deviceToken":"{own}"}}"#),
+        };
+        rows.add(
+            format!("good, but {what}"),
+            &submit(&text),
+            Expected::Accepted,
+        )
+        .hides(own)
+        .with(device);
+    }
+    rows
+}

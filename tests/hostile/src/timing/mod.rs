@@ -1,0 +1,3 @@
+//! `cargo timing`: whether a stopwatch tells strangers from devices.
+
+pub mod cli;
