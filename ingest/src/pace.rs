@@ -1,10 +1,10 @@
 //! The pace of devices: how long one that waits is told to wait, and which one asks far faster.
 //!
-//! A device that waits among N is told N / allowance seconds at least and twice that at most, evenly
-//! spread. However many are told at the same moment, they come back over just as many seconds as the
-//! allowance needs for them, and nobody comes a second time before the last has come once: never more
-//! than the allowance. Where they come evenly, it is two thirds of it; the rest is for those whose
-//! certificate is ready and who do not know it yet.
+//! A device that waits among N is told w seconds at least and twice that at most, evenly spread, where w
+//! is N / allowance and an eighth. However many are told at the same moment, they come back over w
+//! seconds, and nobody a second time before the last has come once: never more than the allowance. In
+//! the long run they use three fifths of it. The rest is for those whose certificate is ready and who do
+//! not know it yet, and for a depth that lags behind while a burst comes in.
 //!
 //! Nothing here is known to a stranger: the gauge answers and the admission counts after a login.
 
@@ -27,8 +27,7 @@ use cvm_shared::time::UnixMillis;
 const READ_EVERY: Duration = Duration::from_secs(5);
 /// How long a device's answer waits for a reading.
 const READ_PATIENCE: Duration = Duration::from_millis(250);
-/// SQS counts what was sent after a minute at the latest. As long as the depth grows, it is taken to
-/// have grown on for so long: a burst is over before its depth is told.
+/// SQS counts what was sent after a minute at the latest.
 const COUNTED_AFTER: Duration = Duration::from_mins(1);
 /// The weight of what was learnt of the rate before, against the time since then.
 const RATE_MEMORY_MILLIS: u64 = 60_000;
@@ -38,6 +37,8 @@ const SLOWEST_PART: u64 = 8;
 /// save polls, as a part; it may be anywhere in the queue. And the most seconds of it.
 const LATE_PART: u64 = 20;
 const LATE_SECONDS_MOST: u64 = 60;
+/// What is added to the backlog before it is divided by the allowance, as a part.
+const MARGIN_PART: u64 = 8;
 /// The longest wait in seconds, before it is spread. A depth that is nonsense must not send devices
 /// to sleep for days: from this many times the allowance on, polls exceed it.
 const SECONDS_MOST: u64 = 3600;
@@ -61,7 +62,8 @@ impl PollTerms {
 
     /// Seconds to wait for one of `waiting` devices, of which `rate` in 1,000 seconds are served.
     fn wait(&self, waiting: u64, rate: u64, random: [u8; 16]) -> u64 {
-        let share = waiting.div_ceil(self.polls_per_second.max(1).into());
+        let with_margin = waiting.saturating_add(waiting / MARGIN_PART);
+        let share = with_margin.div_ceil(self.polls_per_second.max(1).into());
         let turn = waiting.saturating_mul(1000) / rate.max(1);
         let late = (turn / LATE_PART).min(LATE_SECONDS_MOST);
         let base = share.max(late).max(self.least_seconds).min(SECONDS_MOST);
@@ -90,8 +92,6 @@ pub struct Gauge(Mutex<Known>);
 struct Known {
     tried_at: Option<UnixMillis>,
     last: Option<Reading>,
-    /// How much deeper the queue will be in a minute, if it goes on as between the last two readings.
-    growth: u64,
     /// Certificates in 1,000 seconds, as learnt from two readings and more.
     rate: Option<u64>,
     /// Orders that this process has sent since the last reading.
@@ -103,13 +103,6 @@ struct Known {
 struct Reading {
     at: UnixMillis,
     depth: u64,
-}
-
-impl Reading {
-    fn growth(self, depth: u64, now: UnixMillis) -> u64 {
-        let more = depth.saturating_sub(self.depth);
-        more.saturating_mul(millis(COUNTED_AFTER)) / millis(now.since(self.at)).max(1)
-    }
 }
 
 /// Orders of this process alone, in thousandths, less what can have been issued since they were sent.
@@ -179,7 +172,6 @@ impl Gauge {
 impl Known {
     fn read(&mut self, depth: u64, terms: &PollTerms, now: UnixMillis) {
         self.rate = Some(self.learnt(depth, terms, now));
-        self.growth = self.last.map_or(0, |last| last.growth(depth, now));
         if now.since(self.own.at) >= COUNTED_AFTER {
             self.own = Own::default();
         }
@@ -210,8 +202,7 @@ impl Known {
 
     fn waiting(&self, terms: &PollTerms, now: UnixMillis) -> u64 {
         let own = self.own.left(terms, now).div_ceil(1000);
-        let counted = self.last.map_or(0, |last| last.depth);
-        counted.saturating_add(self.growth).max(own)
+        self.last.map_or(own, |last| last.depth.max(own))
     }
 }
 

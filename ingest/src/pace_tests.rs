@@ -75,18 +75,18 @@ fn a_short_queue_is_asked_about_as_often_as_its_length_is_worth() {
     assert_eq!(range(2_000), (10, 15));
     assert_eq!(range(10_000), (50, 75));
     // From there on it is a minute, until the allowance asks for more.
-    assert_eq!(range(29_000), (60, 118));
+    assert_eq!(range(26_000), (60, 119));
 }
 
 #[test]
 fn a_long_queue_shares_the_allowance() {
-    assert_eq!(range(100_000), (200, 400));
-    assert_eq!(range(1_000_000), (2_000, 4_000));
+    assert_eq!(range(100_000), (225, 450));
+    assert_eq!(range(1_000_000), (2_250, 4_500));
 }
 
 #[test]
 fn nobody_is_sent_to_sleep_for_longer_than_two_hours() {
-    for waiting in [1_800_000, u64::MAX / 1_000_000, u64::MAX] {
+    for waiting in [1_600_000, u64::MAX / 1_000_000, u64::MAX] {
         assert_eq!(range(waiting), (3_600, 7_200));
     }
     let nothing = PollTerms {
@@ -122,17 +122,17 @@ fn even_told_all_at_once_they_never_poll_more_than_the_allowance() {
     let polls = polls_per_second(50_000, 2_000);
     let minutes = polls.windows(60).map(|minute| minute.iter().sum::<u32>());
     let busiest = minutes.max().unwrap();
-    assert!(busiest <= 60 * 500 * 102 / 100, "{busiest}");
-    // And they use two thirds of it in the long run.
+    assert!(busiest <= 60 * 450, "{busiest}");
+    // And they use three fifths of it in the long run.
     let late: u32 = polls[1_000..].iter().sum();
-    assert!((320_000..350_000).contains(&late), "{late}");
+    assert!((285_000..305_000).contains(&late), "{late}");
 }
 
 #[tokio::test]
 async fn the_depth_is_read_every_five_seconds_only() {
     let (gauge, queue) = (Gauge::default(), queue(100_000));
     for second in [0, 1, 4, 5, 9, 10] {
-        assert_eq!(told(&gauge, &queue, second).await, 200, "{second}");
+        assert_eq!(told(&gauge, &queue, second).await, 225, "{second}");
     }
     assert_eq!(queue.asked.load(Ordering::SeqCst), 3);
     // A clock that was set back does not keep it from reading.
@@ -150,8 +150,8 @@ async fn a_reading_that_fails_or_hangs_changes_nothing() {
         };
         let gauge = Gauge::default();
         assert_eq!(told(&gauge, &broken, 0).await, 2, "nothing is known yet");
-        assert_eq!(told(&gauge, &queue(100_000), 5).await, 200);
-        assert_eq!(told(&gauge, &broken, 10).await, 200);
+        assert_eq!(told(&gauge, &queue(100_000), 5).await, 225);
+        assert_eq!(told(&gauge, &broken, 10).await, 225);
         told(&gauge, &broken, 14).await;
         assert_eq!(broken.asked.load(Ordering::SeqCst), 2);
     }
@@ -194,21 +194,11 @@ async fn what_the_process_itself_accepted_counts_before_the_queue_tells() {
     for _ in 0..100_000 {
         gauge.accepted(&TERMS, at(1));
     }
-    assert_eq!(told(&gauge, &empty, 1).await, 200);
+    assert_eq!(told(&gauge, &empty, 1).await, 225);
     // Ten a second may have been issued meanwhile.
-    assert_eq!(told(&gauge, &empty, 51).await, 199);
+    assert_eq!(told(&gauge, &empty, 51).await, 224);
     // After a minute without another one, the queue has counted them all.
     assert_eq!(told(&gauge, &empty, 62).await, 2);
-}
-
-#[tokio::test]
-async fn a_depth_that_grows_is_taken_to_have_grown_on() {
-    let gauge = Gauge::default();
-    told(&gauge, &queue(0), 0).await;
-    assert_eq!(told(&gauge, &queue(10_000), 5).await, 260, "130,000 soon");
-    assert_eq!(told(&gauge, &queue(100_000), 65).await, 380, "190,000 soon");
-    assert_eq!(told(&gauge, &queue(100_000), 70).await, 200, "it was over");
-    assert_eq!(told(&gauge, &queue(100_300), 3_670).await, 201, "and slow");
 }
 
 #[tokio::test]

@@ -109,6 +109,19 @@ def http():
             "token GET /v1/certificates//confirm", "token GET /v1/certificates/@id/x", "token GET /v1/certificates;a=b", "GET ",
         ),
         "faults": script("fault 8", f"token {SUBMIT}{CSR}", "work", f"token {POLL}", f"token {SUBMIT}{CSR}", "work", "sweep"),
+        "legacy-get": script(
+            "legacy", "GET /getcert?serialNumber=SN-1&deviceToken=@token", "work", "GET /getcert?serialNumber=SN-1&deviceToken=%63orrect-horse-battery",
+            f"token {CONFIRM}", "GET /getcert?serialNumber=SN-1&deviceToken=@token",
+        ),
+        "legacy-post": script(
+            "legacy", 'POST /getcert\n\n{"serialNumber":"SN-1","deviceToken":"@token","n":1}', "work",
+            "POST /getcert\n\ndeviceToken=@token&serialNumber=SN-1", "GET /getcert", "PUT /getcert",
+        ),
+        "legacy-ancestor": script(
+            "legacy", "POST /\n\nseriaNum=SN-1&accessToken=@token", "work", 'POST /\n\n{"seriaNum":"SN-1","accessToken":"@token"}',
+            'POST /\n\n{"seriaNum":1,"accessToken":"hunter2"}', "POST /\n\nseriaNum=%zz", "POST /\n\nseriaNum=a&seriaNum=b",
+        ),
+        "legacy-off": script("GET /getcert?serialNumber=SN-1&deviceToken=@token", "POST /\n\nseriaNum=SN-1&accessToken=@token"),
         "too-large": f"token {SUBMIT}" + "x" * 3900,
         "not-text": f"token {SUBMIT}".encode() + b'{"csr":"\xff\xfe"}',
     }

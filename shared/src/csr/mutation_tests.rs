@@ -148,6 +148,6 @@ fn b49_each_is_judged_within_5_ms() {
             start.elapsed()
         };
         let best = (0..10).map(taken).min().unwrap();
-        assert!(best.as_millis() < limit_ms, "{best:?}: {:.60}", text);
+        assert!(best.as_millis() < limit_ms, "{best:?}: {text:.60}");
     }
 }

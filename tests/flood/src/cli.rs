@@ -45,7 +45,9 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub fixed: Option<u64>,
     /// Show beside it the same fleet with fixed polling, as a sample of 10,000 devices with as large a
-    /// part of all quotas, multiplied up. 0 leaves it out, and so does --fixed.
+    /// part of all quotas, multiplied up. What is let through and paid for then is as with the whole
+    /// fleet; how much more is refused depends on how devices fall into step. 0 leaves it out, and so
+    /// does --fixed.
     #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=3600))]
     pub compare: u64,
     /// The least seconds between two polls that the door asks for.

@@ -20,6 +20,8 @@ pub struct Figures {
     pub polls: f64,
     /// Requests that the gateway refused.
     pub refused: f64,
+    /// Requests that it let through.
+    pub let_through: f64,
     /// Requests in the busiest second.
     pub busiest_second_requests: f64,
     /// Polls in the busiest second.
@@ -68,6 +70,7 @@ impl Figures {
             submissions: whole(meter.submissions),
             polls: whole(meter.polls),
             refused: whole(meter.submissions_refused + meter.polls_refused),
+            let_through: calls.submissions + calls.polls,
             busiest_second_requests: whole(busiest(&meter.requests_by_second, 1)),
             busiest_second: whole(busiest(polls, 1)),
             busiest_minute: by_minute(polls),

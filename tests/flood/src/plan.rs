@@ -76,7 +76,8 @@ impl Plan {
     }
 
     /// The same with fixed polling, as one part of many: devices and quotas are divided alike, so that
-    /// queues are as long in time and as few requests get through.
+    /// queues are as long in time and as few requests get through. (How many are refused beside them is
+    /// less certain: few devices fall out of step sooner than many.)
     #[must_use]
     pub fn with_fixed_sample(&self, seconds: u64) -> Self {
         let parts = self.devices.div_ceil(SAMPLE).max(1);

@@ -15,12 +15,13 @@ type Line = (&'static str, fn(&Figures) -> String);
 /// A number with its decimals.
 type Number = (&'static str, fn(&Figures) -> f64, usize);
 
-const NUMBERS: [Number; 14] = [
+const NUMBERS: [Number; 15] = [
     ("devices served", |run| run.devices, 0),
     ("submissions", |run| run.submissions, 0),
     ("polls", |run| run.polls, 0),
     ("polls per device", |run| run.polls_per_device, 1),
     ("refused by the gateway", |run| run.refused, 0),
+    ("let through by the gateway", |run| run.let_through, 0),
     (
         "requests/s, busiest second",
         |run| run.busiest_second_requests,
@@ -113,6 +114,7 @@ fn one(plan: &Plan, run: &Figures) -> Value {
         "polls": run.polls,
         "pollsPerDevice": run.polls_per_device,
         "refusedByGateway": run.refused,
+        "letThroughByGateway": run.let_through,
         "busiestSecondRequests": run.busiest_second_requests,
         "busiestSecondPolls": run.busiest_second,
         "busiestMinutePollsPerSecond": run.busiest_minute,

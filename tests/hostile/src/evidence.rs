@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::forms::Form;
+use crate::forms::characters;
 use crate::forms::forms;
 
 /// What kind of place it is: where each kind may hold what, the secrets say.
@@ -99,7 +100,7 @@ pub fn search(secrets: &[Secret], places: &[Place]) -> Vec<Find> {
         let text = characters(&place.content);
         for secret in secrets {
             let found = secret.forms.iter().filter_map(|form| {
-                let at = text.find(&characters(&form.needle))?;
+                let at = text.find(&form.needle)?;
                 Some(Find {
                     secret: secret.name.clone(),
                     form: form.kind.clone(),
@@ -135,11 +136,6 @@ pub fn judge(secrets: &[Secret], places: &[Place]) -> Vec<String> {
         );
     }
     faults
-}
-
-/// Each byte as the character of that number, so that any bytes are a text to search in.
-fn characters(bytes: &[u8]) -> String {
-    bytes.iter().copied().map(char::from).collect()
 }
 
 /// A little of what stands before.

@@ -10,8 +10,8 @@ use cvm_shared::ids::hex;
 pub struct Form {
     /// What kind of shape.
     pub kind: String,
-    /// The bytes to look for.
-    pub needle: Vec<u8>,
+    /// The bytes to look for, each as the character of that number: so any bytes are a text.
+    pub needle: String,
 }
 
 /// All shapes of these bytes: as they are, in hex, in base64 wherever in a longer text they begin, escaped
@@ -47,10 +47,15 @@ pub fn pem_lines(pem: &str) -> Vec<String> {
     body.map(ToOwned::to_owned).collect()
 }
 
+/// Each byte as the character of that number.
+pub fn characters(bytes: &[u8]) -> String {
+    bytes.iter().copied().map(char::from).collect()
+}
+
 fn form(kind: impl Into<String>, needle: &[u8]) -> Form {
     Form {
         kind: kind.into(),
-        needle: needle.to_vec(),
+        needle: characters(needle),
     }
 }
 
@@ -91,10 +96,7 @@ mod tests {
 
     fn found(place: &str, secret: &str) -> bool {
         let all = forms(secret.as_bytes());
-        all.iter().any(|form| {
-            let needle = String::from_utf8_lossy(&form.needle).into_owned();
-            place.contains(&needle)
-        })
+        all.iter().any(|form| place.contains(&form.needle))
     }
 
     #[test]

@@ -43,6 +43,7 @@ impl Play {
             }
             Step::Fault(number) => self.stage.fault(number),
             Step::Set(change) => self.stage.set(change),
+            Step::Legacy => self.stage.switch_legacy_on(),
             Step::Ask(ask) => {
                 let sent = self.stage.request(&ask);
                 self.send(sent, told);
@@ -60,6 +61,7 @@ impl Play {
             before: &before,
             after: &Outside::of(&self.stage.site),
             faulty: self.stage.faulty,
+            legacy: self.stage.legacy,
         };
         exchange.check();
         told.end(answer.status.as_str());

@@ -1,7 +1,7 @@
 //! What is fuzzed, and what must hold whatever comes in.
 //!
 //! A target is a function of bytes that panics if a rule is broken. [`http`] plays scripts of requests
-//! at the real door on fakes ([`script`], [`stage`], [`rules`]), [`csr`] parses signing requests,
+//! at the real door on fakes ([`script`], [`stage`], [`rules`], [`legacy`]), [`csr`] parses signing requests,
 //! [`message`] gives the worker what a queue might hold, [`proof`] reads credentials, nonces, proofs,
 //! sealed and open bundles, [`import`] takes an operator's file. [`told`] counts what came of it.
 
@@ -17,6 +17,7 @@
 pub mod csr;
 pub mod http;
 pub mod import;
+pub mod legacy;
 pub mod message;
 pub mod proof;
 pub mod rules;

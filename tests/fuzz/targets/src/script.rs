@@ -9,6 +9,7 @@
 //! again               the last request comes once more, byte for byte
 //! fault 3             from now on: the port call with this number fails
 //! set proof-only      SN-1's row changes: proof-only, disabled, never, replace, redeliver
+//! legacy              the calls of the published machines are switched on
 //!
 //! proof POST /v1/certificates?query    how to log in: plain, token, proof or nonce; ":SN-2" for another
 //! content-type: application/json       headers; @domain, @base64 (raw, encode) are about the event
@@ -40,6 +41,8 @@ pub enum Step<'a> {
     Fault(usize),
     /// SN-1's row changes.
     Set(Change),
+    /// The old calls are switched on.
+    Legacy,
     /// A request.
     Ask(Ask<'a>),
 }
@@ -108,6 +111,7 @@ fn step(text: &[u8]) -> Step<'_> {
         (b"wait", Some(seconds)) => Step::Wait(u64::min(seconds, 100_000_000)),
         (b"again", _) => Step::Again,
         (b"fault", Some(number)) => Step::Fault(usize::try_from(number).unwrap_or_default()),
+        (b"legacy", _) => Step::Legacy,
         (b"set", _) => change(argument).map_or_else(|| ask(line, rest), Step::Set),
         _ => ask(line, rest),
     }

@@ -31,6 +31,7 @@ use http::HeaderName;
 use http::HeaderValue;
 use http::Method;
 
+use crate::legacy;
 use crate::script::Ask;
 use crate::script::Change;
 use crate::script::Login;
@@ -63,6 +64,8 @@ pub struct Stage {
     pub faulty: bool,
     /// Whether a device may have two certificates for a while.
     pub replaces: bool,
+    /// Whether the calls of the published machines are on.
+    pub legacy: bool,
     door: TestDoor,
     id: String,
     nonce: String,
@@ -88,6 +91,7 @@ impl Stage {
             site,
             faulty: false,
             replaces: false,
+            legacy: false,
             id: "0".repeat(32),
             nonce: String::new(),
         }
@@ -99,6 +103,15 @@ impl Stage {
         self.site.faults = Faults::at(number / kinds.len(), kinds[number % kinds.len()]);
         self.door = self.site.door();
         self.faulty = true;
+        if self.legacy {
+            self.switch_legacy_on();
+        }
+    }
+
+    /// Switches the calls of the published machines on.
+    pub fn switch_legacy_on(&mut self) {
+        legacy::switch_on(&mut self.door);
+        self.legacy = true;
     }
 
     /// Changes SN-1's row as an operator may.

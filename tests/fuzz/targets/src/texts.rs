@@ -49,6 +49,30 @@ pub fn filled(bytes: &[u8], names: &[(&str, &str)]) -> Vec<u8> {
     filled
 }
 
+/// The text with its percent-encodings and JSON escapes of ASCII characters read as what they mean.
+pub fn loosened(text: &[u8]) -> Vec<u8> {
+    let mut loose = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((first, after)) = rest.split_first() {
+        let (byte, length) = escaped(rest).unwrap_or((*first, 1));
+        loose.push(byte);
+        rest = rest.get(length..).unwrap_or(after);
+    }
+    loose
+}
+
+/// The character that is written here in another way, and how long that is.
+fn escaped(text: &[u8]) -> Option<(u8, usize)> {
+    let (digits, length) = match text {
+        [b'%', digits @ ..] => (digits.get(..2)?, 3),
+        [b'\\', b'u', digits @ ..] => (digits.get(..4)?, 6),
+        _ => return None,
+    };
+    let digits = std::str::from_utf8(digits).ok()?;
+    let byte = u16::from_str_radix(digits, 16).ok()?;
+    Some((u8::try_from(byte).ok()?, length))
+}
+
 /// A PEM block of a signing request, as it goes into a JSON string.
 pub fn in_json(pem: &str) -> String {
     pem.replace('\n', "\\n")
@@ -80,6 +104,11 @@ mod tests {
         assert_eq!(halves(b"a: b: c", b": "), (&b"a"[..], &b"b: c"[..]));
         let names = [("@id2", "two"), ("@id", "one")];
         assert_eq!(filled(b"@id @id2 @x", &names), b"one two @x");
+    }
+
+    #[test]
+    fn escapes_are_read() {
+        assert_eq!(loosened(b"%61b\\u0063%zz%"), b"abc%zz%");
     }
 
     #[test]

@@ -1,15 +1,20 @@
 //! The catalogue of bad inputs as rows, and where the numbers are that are no rows here.
 
 mod broken;
-mod csr_content;
-mod csr_form;
+mod content;
+mod csr_armour;
+mod csr_der;
+mod csr_keys;
+mod csr_wishes;
+mod headers;
 mod identity;
-mod json;
+mod json_shape;
+mod json_values;
 pub mod login;
 mod proof;
 mod requests;
+mod routes;
 mod strings;
-mod transport;
 
 use cvm_shared::nonce::NonceKey;
 use cvm_shared::time::UnixMillis;
@@ -25,10 +30,15 @@ pub fn rows(now: UnixMillis, key: &NonceKey) -> Vec<Row> {
         identity::rows(seconds),
         login::rows(seconds),
         strings::rows(seconds),
-        transport::rows(),
-        json::rows(),
-        csr_form::rows(),
-        csr_content::rows(),
+        content::rows(),
+        headers::rows(),
+        routes::rows(),
+        json_shape::rows(),
+        json_values::rows(),
+        csr_armour::rows(),
+        csr_der::rows(),
+        csr_keys::rows(),
+        csr_wishes::rows(),
     ]
     .concat()
 }
