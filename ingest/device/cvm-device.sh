@@ -142,11 +142,10 @@ is_safe() {
     # No user:password@ that only looks like this machine.
     case ${host##*:} in '' | *[!0-9]*) return 1 ;; esac
 }
-# The host that proofs are made out to, as the Host header has it, and the path below which the API lies.
+# The host that proofs are made out to, as the Host header has it.
 split_endpoint() {
     rest=${endpoint#*://}
     authority=${rest%%/*}
-    base=${rest#"$authority"}
     authority=$(lower "$authority")
     case $endpoint in https:*) authority=${authority%:443} ;; *) authority=${authority%:80} ;; esac
     [ -n "$audience" ] || audience=$authority
@@ -243,7 +242,7 @@ call() {
     [ -z "$held" ] || call_once "$@"
 }
 call_once() {
-    prove "$1" "$base$2" "${3:-/dev/null}"
+    prove "$1" "$2" "${3:-/dev/null}"
     send "$1" "$endpoint$2" "${3-}" "$authorization"
     case $status in
         # What decides about the request must come from our server. Refusals from before the login cannot

@@ -1,10 +1,10 @@
 //! The pace of devices: how long one that waits is told to wait, and which one asks far faster.
 //!
 //! A device that waits among N is told w seconds at least and twice that at most, evenly spread, where w
-//! is N / allowance and an eighth. However many are told at the same moment, they come back over w
+//! is N / allowance and some more. However many are told at the same moment, they come back over w
 //! seconds, and nobody a second time before the last has come once: never more than the allowance. In
-//! the long run they use three fifths of it. The rest is for those whose certificate is ready and who do
-//! not know it yet, and for a depth that lags behind while a burst comes in.
+//! the long run they use three fifths of it: the rest is for a depth that lags behind while a burst comes
+//! in, and for those whose certificate is ready and who do not know it yet.
 //!
 //! Nothing here is known to a stranger: the gauge answers and the admission counts after a login.
 
@@ -48,7 +48,8 @@ const SECONDS_MOST: u64 = 3600;
 pub struct PollTerms {
     /// The least seconds between two polls of a device.
     pub least_seconds: u64,
-    /// The allowance: polls per second of all waiting devices together. 0 counts as 1.
+    /// The allowance: polls per second of all waiting devices together; a few times what is issued, or
+    /// it cannot be kept to. 0 counts as 1.
     pub polls_per_second: u32,
     /// Certificates per second that the account can issue. 0 counts as 1.
     pub issues_per_second: u32,
@@ -63,12 +64,18 @@ impl PollTerms {
     /// Seconds to wait for one of `waiting` devices, of which `rate` in 1,000 seconds are served.
     fn wait(&self, waiting: u64, rate: u64, random: [u8; 16]) -> u64 {
         let with_margin = waiting.saturating_add(waiting / MARGIN_PART);
-        let share = with_margin.div_ceil(self.polls_per_second.max(1).into());
+        let share = with_margin.div_ceil(self.polls_of_waiting().into());
         let turn = waiting.saturating_mul(1000) / rate.max(1);
         let late = (turn / LATE_PART).min(LATE_SECONDS_MOST);
         let base = share.max(late).max(self.least_seconds).min(SECONDS_MOST);
         let spread = share.min(base).max(base / 2);
         base + below(spread + 1, random)
+    }
+
+    /// The allowance less one poll for each certificate: those that fetch it do not wait any more.
+    fn polls_of_waiting(&self) -> u32 {
+        let left = self.polls_per_second.saturating_sub(self.issues_per_second);
+        left.max(self.polls_per_second / 4).max(1)
     }
 
     /// Certificates in 1,000 seconds that the account can issue.

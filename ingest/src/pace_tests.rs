@@ -75,13 +75,24 @@ fn a_short_queue_is_asked_about_as_often_as_its_length_is_worth() {
     assert_eq!(range(2_000), (10, 15));
     assert_eq!(range(10_000), (50, 75));
     // From there on it is a minute, until the allowance asks for more.
-    assert_eq!(range(26_000), (60, 119));
+    assert_eq!(range(26_000), (60, 120));
 }
 
 #[test]
 fn a_long_queue_shares_the_allowance() {
-    assert_eq!(range(100_000), (225, 450));
-    assert_eq!(range(1_000_000), (2_250, 4_500));
+    assert_eq!(range(100_000), (230, 460));
+    assert_eq!(range(1_000_000), (2_296, 4_592));
+}
+
+#[test]
+fn one_poll_for_each_certificate_is_left_out_of_the_allowance() {
+    let tight = |polls_per_second| PollTerms {
+        polls_per_second,
+        ..TERMS
+    };
+    let least = |terms: PollTerms| terms.wait(8_000, terms.issued_millis(), LOWEST);
+    assert_eq!(least(tight(40)), 300, "30 are left");
+    assert_eq!(least(tight(8)), 3_600, "some are left in any case");
 }
 
 #[test]
@@ -132,7 +143,7 @@ fn even_told_all_at_once_they_never_poll_more_than_the_allowance() {
 async fn the_depth_is_read_every_five_seconds_only() {
     let (gauge, queue) = (Gauge::default(), queue(100_000));
     for second in [0, 1, 4, 5, 9, 10] {
-        assert_eq!(told(&gauge, &queue, second).await, 225, "{second}");
+        assert_eq!(told(&gauge, &queue, second).await, 230, "{second}");
     }
     assert_eq!(queue.asked.load(Ordering::SeqCst), 3);
     // A clock that was set back does not keep it from reading.
@@ -150,8 +161,8 @@ async fn a_reading_that_fails_or_hangs_changes_nothing() {
         };
         let gauge = Gauge::default();
         assert_eq!(told(&gauge, &broken, 0).await, 2, "nothing is known yet");
-        assert_eq!(told(&gauge, &queue(100_000), 5).await, 225);
-        assert_eq!(told(&gauge, &broken, 10).await, 225);
+        assert_eq!(told(&gauge, &queue(100_000), 5).await, 230);
+        assert_eq!(told(&gauge, &broken, 10).await, 230);
         told(&gauge, &broken, 14).await;
         assert_eq!(broken.asked.load(Ordering::SeqCst), 2);
     }
@@ -194,9 +205,9 @@ async fn what_the_process_itself_accepted_counts_before_the_queue_tells() {
     for _ in 0..100_000 {
         gauge.accepted(&TERMS, at(1));
     }
-    assert_eq!(told(&gauge, &empty, 1).await, 225);
+    assert_eq!(told(&gauge, &empty, 1).await, 230);
     // Ten a second may have been issued meanwhile.
-    assert_eq!(told(&gauge, &empty, 51).await, 224);
+    assert_eq!(told(&gauge, &empty, 51).await, 229);
     // After a minute without another one, the queue has counted them all.
     assert_eq!(told(&gauge, &empty, 62).await, 2);
 }

@@ -9,7 +9,7 @@ use crate::ids::Malformed;
 /// developer guide, "Server authentication"). The VeriSign G5 root of older guides is retired.
 const AMAZON_ROOTS: &str = include_str!("../roots/amazon.pem");
 
-/// What the regions of the partition aws-cn have besides: DigiCert Global Root CA and G2, which certificates
+/// What the regions of the partition aws-cn have besides: `DigiCert` Global Root CA and G2, which certificates
 /// of `amazonaws.com.cn` (S3, API Gateway) have chained to.
 const CHINA_ROOTS: &str = include_str!("../roots/china.pem");
 
@@ -105,7 +105,7 @@ mod tests {
         let digests: Vec<String> = Pem::iter_from_buffer(CHINA_ROOTS.as_bytes())
             .map(|block| digest(&block.unwrap().contents))
             .collect();
-        // Fingerprints as published by DigiCert.
+        // Fingerprints as published by `DigiCert`.
         let published = [
             "4348a0e9444c78cb265e058d5e8944b4d84f9662bd26db257f8934a443c70161",
             "cb3ccbb76031e5e0138f8dd39a23f9de47ffc35e43c1144cea27d46a5ab1cb5f",

@@ -10,6 +10,7 @@ import hmac
 import json
 import os
 import random
+import re
 import time
 import urllib.parse
 
@@ -21,6 +22,7 @@ TOKEN = TOLD["token"]
 DEVICES = TOLD["devices"]
 OWNERS = {device["requestId"]: device["serial"] for device in DEVICES}
 CERTIFICATES = "/v1/certificates"
+PROVEN = {200, 202, 204, 404, 409, 410, 422}
 
 
 def chance(*seen):
@@ -47,6 +49,13 @@ def map_case(context, case):
     elif case.path == "/":
         case.body = {"seriaNum": device["serial"], "accessToken": TOKEN}
     return case
+
+
+@schemathesis.hook
+def filter_failure(context, failure, case, response):
+    """A header of none of our schemes holds no credentials at all: 400, as described, where the tool expects 401."""
+    unread = type(failure).__name__ == "IgnoredAuth" and "got `400 Bad Request`" in failure.message
+    return not unread
 
 
 def submission(dice, device):
@@ -91,15 +100,39 @@ def token(request, path, serial, dice):
 
 
 def proof(request, path, serial, dice):
-    host = urllib.parse.urlsplit(request.url).netloc
-    body = request.body or b""
-    body = body.encode() if isinstance(body, str) else body
     moment, nonce = str(int(time.time())), text(dice.randbytes(16))
-    lines = ["CVM1-HMAC-SHA256", request.method, host, path, serial, moment, nonce, hashlib.sha256(body).hexdigest()]
     client_key = mac(TOKEN.encode(), "cvm-v1:client-key:" + serial)
-    signature = mac(hashlib.sha256(client_key).digest(), "\n".join(lines))
+    signature = mac(hashlib.sha256(client_key).digest(), canonical(request, serial, moment, nonce))
     shown = text(bytes(a ^ b for a, b in zip(client_key, signature)))
     return f'CVM1 serial="{serial}",ts="{moment}",nonce="{nonce}",proof="{shown}"'
+
+
+def canonical(request, serial, moment, nonce):
+    url, body = urllib.parse.urlsplit(request.url), request.body or b""
+    body = body.encode() if isinstance(body, str) else body
+    lines = ["CVM1-HMAC-SHA256", request.method, url.netloc, url.path, serial, moment, nonce, digest(body)]
+    return "\n".join(lines)
+
+
+@schemathesis.check
+def the_server_proves_itself(ctx, response, case):
+    """What a device may believe only if it is proven comes with the right proof."""
+    asked = re.fullmatch(r'CVM1 serial="(.*)",ts="(.*)",nonce="(.*)",proof=".*"', authorization(response.request))
+    if not asked or response.status_code not in PROVEN:
+        return
+    lines = ["CVM1-RESPONSE", digest(canonical(response.request, *asked.groups()).encode())]
+    lines += [str(response.status_code), digest(response.content or b"")]
+    key = mac(TOKEN.encode(), "cvm-v1:server-key:" + asked.group(1))
+    assert response.headers.get("cvm1-proof") == [text(mac(key, "\n".join(lines)))], "the answer is not proven"
+
+
+def authorization(request):
+    shown = request.headers.get("Authorization", "")
+    return shown.decode("latin-1") if isinstance(shown, bytes) else shown
+
+
+def digest(data):
+    return hashlib.sha256(data).hexdigest()
 
 
 def mac(key, message):

@@ -353,7 +353,7 @@ async fn an_order_of_an_earlier_generation_is_dropped() {
 
 #[tokio::test]
 async fn an_order_whose_row_was_never_marked_is_carried_out() {
-    let site = Site::new(Faults::at(2, Fault::KillBefore));
+    let site = Site::new(Faults::at(3, Fault::KillBefore));
     let csr = sample::csr_pem();
     assert_eq!(
         site.ask(submission("SN-1", sample::TOKEN, Some(&csr)))
@@ -362,7 +362,12 @@ async fn an_order_whose_row_was_never_marked_is_carried_out() {
     );
     assert_eq!(
         site.faults.calls(),
-        ["registry.load", "queue.send", "registry.swap"]
+        [
+            "registry.load",
+            "guard.bind_key",
+            "queue.send",
+            "registry.swap"
+        ]
     );
     assert_eq!(row(&site).state, State::Registered);
     site.settle(30).await;

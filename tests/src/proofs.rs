@@ -6,6 +6,9 @@ use cvm_shared::proof::Call;
 use cvm_shared::proof::Prover;
 use cvm_shared::proof::RequestNonce;
 use cvm_shared::proof::Stamp;
+use cvm_shared::record::Record;
+use cvm_shared::seal::SealedFor;
+use cvm_shared::seal::open;
 use cvm_shared::secret::DeviceToken;
 use http::HeaderValue;
 use http::Method;
@@ -33,6 +36,17 @@ pub fn proven(
     let value = HeaderValue::from_str(&header).unwrap();
     asked.headers.insert("authorization", value);
     asked
+}
+
+/// A sealed bundle, opened as its device would.
+pub fn opened(row: &Record, sealed: &[u8]) -> Vec<u8> {
+    let names = SealedFor {
+        serial: &row.serial,
+        request: row.state.request_id().unwrap(),
+        certificate: &row.state.issued().unwrap().certificate_id,
+    };
+    let prover = prover(row.serial.as_str());
+    open(prover.server_key(), &names, sealed).unwrap().to_vec()
 }
 
 /// Whether the answer carries the right proof for this request.

@@ -8,9 +8,11 @@ use cvm_shared::event::Event;
 use cvm_shared::ports::Backlog as _;
 use cvm_shared::ports::Clock as _;
 use cvm_shared::reprovision::Reprovision;
+use cvm_shared::seal::is_sealed;
 use cvm_shared::state::State;
 use cvm_shared::transition::next;
 use cvm_testkit::faults::Faults;
+use cvm_testkit::proofs::opened;
 use cvm_testkit::sample;
 use cvm_testkit::site::Site;
 use cvm_testkit::site::confirmation;
@@ -160,7 +162,11 @@ pub(crate) async fn fetched(site: &Site, id: &str) -> Bundle {
             let bytes = site.world.vault.open(&staged.key);
             let bytes = bytes.unwrap_or_else(|| panic!("no bundle: {row:?}"));
             assert_eq!(digest(&bytes), staged.sha256);
-            return Bundle::decode(&bytes).unwrap();
+            let sealed = is_sealed(&bytes);
+            let bundle = if sealed { opened(&row, &bytes) } else { bytes };
+            let bundle = Bundle::decode(&bundle).unwrap();
+            assert_eq!(sealed, bundle.private_key.is_some(), "a key lies sealed");
+            return bundle;
         }
         site.world.clock.advance(Duration::from_secs(5));
     }

@@ -43,11 +43,6 @@ impl Endpoint {
         }
     }
 
-    /// `path` there, from the root: what is sent in the first line of a request.
-    pub(crate) fn path(&self, path: &str) -> String {
-        format!("{}{path}", self.0.path().trim_end_matches('/'))
-    }
-
     /// The address of `path` there.
     pub(crate) fn join(&self, path: &str) -> String {
         format!("{}{path}", self.0.as_str().trim_end_matches('/'))
@@ -106,7 +101,6 @@ mod tests {
         }
         let endpoint = Endpoint::parse("https://h/prod/").unwrap();
         assert_eq!(endpoint.join("/v1/x"), "https://h/prod/v1/x");
-        assert_eq!(endpoint.path("/v1/x"), "/prod/v1/x");
     }
 
     #[test]

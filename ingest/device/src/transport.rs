@@ -212,7 +212,8 @@ impl<'a> Transport<'a> {
         let call = Call {
             method: asking.method.as_str(),
             audience: &self.audience,
-            path: &self.endpoint.path(asking.path),
+            // The API's own path: what a proxy puts before it, the server does not see.
+            path: asking.path,
             serial: self.login.serial(),
             stamp: ticket.stamp,
             nonce: &ticket.nonce,

@@ -65,7 +65,7 @@ struct Checked<'a> {
 }
 
 impl Machine {
-    /// How it spells serial number and token; "seriaNum" is theirs.
+    /// How it spells serial number and token; `seriaNum` is their own.
     pub(super) fn names(self) -> Names {
         match self {
             Self::GetCert => ["serialNumber", "deviceToken"],

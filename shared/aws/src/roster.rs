@@ -46,6 +46,7 @@ impl Inserted {
     pub fn beside(offered: &Record, stored: Record) -> Self {
         let same = offered.serial == stored.serial
             && offered.verifier == stored.verifier
+            && offered.proof_only == stored.proof_only
             && offered.binding == stored.binding;
         if same {
             Self::Same
@@ -262,6 +263,9 @@ mod tests {
         let beside = |stored| Inserted::beside(&record("thing-1"), stored);
         assert_eq!(beside(moved_on), Inserted::Same);
         assert!(matches!(beside(record("thing-2")), Inserted::Conflict(_)));
+        let mut bound = record("thing-1");
+        bound.proof_only = true;
+        assert!(matches!(beside(bound), Inserted::Conflict(_)), "auth");
     }
 
     #[test]

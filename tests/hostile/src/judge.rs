@@ -9,7 +9,7 @@ use crate::row::Leaves;
 use crate::row::Row;
 
 /// Every code that a refusal may have (I12).
-pub const CODES: [&str; 15] = [
+pub const CODES: [&str; 16] = [
     "bad_request",
     "bad_nonce",
     "unauthorized",
@@ -24,6 +24,7 @@ pub const CODES: [&str; 15] = [
     "too_large",
     "unsupported_media_type",
     "bad_csr",
+    "too_many_requests",
     "unavailable",
 ];
 
@@ -179,6 +180,7 @@ fn calls(row: &Row, before: &Footprint, after: &Footprint) -> Vec<String> {
     let allowed: &[(&str, u64)] = match (row.leaves, &row.expected) {
         (Leaves::Request, _) => &[
             ("GetItem", 1),
+            ("GetQueueAttributes", 1),
             ("PutItem", 2),
             ("SendMessage", 1),
             ("UpdateItem", 1),

@@ -54,7 +54,11 @@ pub fn with_token(request: Request<Vec<u8>>) -> Request<Vec<u8>> {
 }
 
 /// The same, proven; the proof covers it as it is now.
-pub fn with_proof(request: Request<Vec<u8>>, stamp: Stamp, nonce: &RequestNonce) -> Request<Vec<u8>> {
+pub fn with_proof(
+    request: Request<Vec<u8>>,
+    stamp: Stamp,
+    nonce: &RequestNonce,
+) -> Request<Vec<u8>> {
     let prover = prover(SERIAL);
     let value = prover.authorize(&proven(&prover, &request, stamp, nonce));
     with(request, "authorization", &value)
@@ -114,7 +118,11 @@ impl Stage {
 
     /// The row of the device.
     pub fn row(&self) -> Record {
-        self.site.world.registry.row(&sample::serial(SERIAL)).unwrap()
+        self.site
+            .world
+            .registry
+            .row(&sample::serial(SERIAL))
+            .unwrap()
     }
 
     /// Changes that row by hand.

@@ -73,7 +73,9 @@ impl Document {
     /// All calls.
     pub fn calls(&self) -> Vec<Call<'_>> {
         let paths = entries(&self.root["paths"]);
-        paths.flat_map(|(path, item)| self.calls_of(path, item)).collect()
+        paths
+            .flat_map(|(path, item)| self.calls_of(path, item))
+            .collect()
     }
 
     /// The call of this id.
@@ -90,7 +92,10 @@ impl Document {
             method: key.to_ascii_uppercase().parse().unwrap(),
             id: said["operationId"].as_str().unwrap_or_default(),
             said,
-            parameters: [item, said].into_iter().flat_map(|side| self.parameters(side)).collect(),
+            parameters: [item, said]
+                .into_iter()
+                .flat_map(|side| self.parameters(side))
+                .collect(),
         })
     }
 
@@ -115,18 +120,22 @@ impl Document {
     pub fn examples<'a>(&'a self, call: &Call<'a>) -> Vec<Example<'a>> {
         let of = |status| (status, self.answer(call, status).unwrap());
         let answers = self.statuses(call).into_iter().map(of);
-        answers.flat_map(|(status, answer)| self.examples_of(status, answer)).collect()
+        answers
+            .flat_map(|(status, answer)| self.examples_of(status, answer))
+            .collect()
     }
 
     fn examples_of<'a>(&'a self, status: u16, answer: &'a Value) -> Vec<Example<'a>> {
         let mut all = Vec::new();
         for (media_type, content) in entries(&answer["content"]) {
-            all.extend(entries(&content["examples"]).map(|(name, example)| Example {
-                status,
-                media_type,
-                name,
-                value: &self.follow(example)["value"],
-            }));
+            all.extend(
+                entries(&content["examples"]).map(|(name, example)| Example {
+                    status,
+                    media_type,
+                    name,
+                    value: &self.follow(example)["value"],
+                }),
+            );
         }
         all
     }

@@ -21,7 +21,12 @@ pub fn flaws(document: &Document, call: &Call<'_>, answer: &Response<Vec<u8>>) -
 pub fn flaws_by(document: &Document, said: &Value, answer: &Response<Vec<u8>>) -> Vec<String> {
     let mut flaws = undescribed(said, answer);
     for (name, header) in entries(&said["headers"]) {
-        flaws.extend(header_flaws(document, name, document.follow(header), answer));
+        flaws.extend(header_flaws(
+            document,
+            name,
+            document.follow(header),
+            answer,
+        ));
     }
     flaws.extend(body_flaws(document, said, answer));
     flaws
@@ -29,7 +34,8 @@ pub fn flaws_by(document: &Document, said: &Value, answer: &Response<Vec<u8>>) -
 
 /// Headers that the answer has and nobody speaks of. The type is spoken of elsewhere.
 fn undescribed(said: &Value, answer: &Response<Vec<u8>>) -> Vec<String> {
-    let known = |name: &str| entries(&said["headers"]).any(|(one, _)| one.eq_ignore_ascii_case(name));
+    let known =
+        |name: &str| entries(&said["headers"]).any(|(one, _)| one.eq_ignore_ascii_case(name));
     let names = answer.headers().keys().map(http::HeaderName::as_str);
     names
         .filter(|name| *name != "content-type" && !known(name))
@@ -37,10 +43,18 @@ fn undescribed(said: &Value, answer: &Response<Vec<u8>>) -> Vec<String> {
         .collect()
 }
 
-fn header_flaws(document: &Document, name: &str, header: &Value, answer: &Response<Vec<u8>>) -> Vec<String> {
+fn header_flaws(
+    document: &Document,
+    name: &str,
+    header: &Value,
+    answer: &Response<Vec<u8>>,
+) -> Vec<String> {
     let Some(value) = answer.headers().get(name) else {
         let missing = header["required"] == true;
-        return missing.then(|| format!("header {name} is missing")).into_iter().collect();
+        return missing
+            .then(|| format!("header {name} is missing"))
+            .into_iter()
+            .collect();
     };
     let text = value.to_str().unwrap_or_default();
     let schema = document.follow(&header["schema"]);
@@ -49,7 +63,9 @@ fn header_flaws(document: &Document, name: &str, header: &Value, answer: &Respon
         Ok(_) | Err(_) => text.into(),
     };
     let told = misfits(document, schema, Reading::Closed, &value);
-    told.into_iter().map(|flaw| format!("header {name} {flaw}")).collect()
+    told.into_iter()
+        .map(|flaw| format!("header {name} {flaw}"))
+        .collect()
 }
 
 fn body_flaws(document: &Document, said: &Value, answer: &Response<Vec<u8>>) -> Vec<String> {
@@ -57,7 +73,10 @@ fn body_flaws(document: &Document, said: &Value, answer: &Response<Vec<u8>>) -> 
     let media_type = media_type.and_then(|value| value.to_str().ok());
     let Some(media_type) = media_type else {
         let wrong = !answer.body().is_empty() || said.get("content").is_some();
-        return wrong.then(|| "no content-type".to_owned()).into_iter().collect();
+        return wrong
+            .then(|| "no content-type".to_owned())
+            .into_iter()
+            .collect();
     };
     let media_type = media_type.split(';').next().unwrap_or_default();
     let Some(content) = said["content"].get(media_type) else {

@@ -66,7 +66,10 @@ async fn serve(args: &Args) -> Result<bool, Error> {
     for number in 0..args.devices {
         devices.push(import(&backend, number).await?);
     }
-    println!("{}", json!({ "url": front.url(), "token": sample::TOKEN, "devices": devices }));
+    println!(
+        "{}",
+        json!({ "url": front.url(), "token": sample::TOKEN, "devices": devices })
+    );
     input_ended().await;
     backend.stop().await;
     Ok(true)
@@ -104,7 +107,9 @@ async fn import(backend: &Backend, number: u16) -> Result<Value, Error> {
     let name = format!("SN-{number:04}");
     let refuse = |_| Error::Usage(format!("{name} is not good for a device"));
     let serial = SerialNumber::parse(&*name).map_err(refuse)?;
-    backend.put(&device(&serial, &backend.names().policy)).await?;
+    backend
+        .put(&device(&serial, &backend.names().policy))
+        .await?;
     let csr = (number % 3 != 0).then(|| sample::csr_pem_of(&name));
     let key = match &csr {
         Some(text) => KeySource::Device(Csr::parse(text).map_err(refuse)?),

@@ -24,12 +24,20 @@ const USUAL: [&str; 2] = ["own-key", "served"];
 const BODY_MAX: usize = 16 * 1024;
 
 /// The request of a call's example of this name.
-pub fn request(document: &Document, stage: &Stage, call: &Call<'_>, name: &str) -> Request<Vec<u8>> {
+pub fn request(
+    document: &Document,
+    stage: &Stage,
+    call: &Call<'_>,
+    name: &str,
+) -> Request<Vec<u8>> {
     let shown = headed(call, credited(document, stage, call, name), name);
     match name {
         "query" => at(shown, |path| format!("{path}?a=b")),
         "missing" => at(with_body(shown, vec![]), ToOwned::to_owned),
-        "bad-field" => with_json(shown, &json!({ "serialNumber": "SN 0001", "deviceToken": sample::TOKEN })),
+        "bad-field" => with_json(
+            shown,
+            &json!({ "serialNumber": "SN 0001", "deviceToken": sample::TOKEN }),
+        ),
         "bad-header" => with(shown, "authorization", "Bearer abc"),
         "media-type" => with(shown, "content-type", "text/html"),
         "too-large" => with_body(shown, vec![b' '; BODY_MAX + 1]),
@@ -41,11 +49,21 @@ pub fn request(document: &Document, stage: &Stage, call: &Call<'_>, name: &str) 
 fn credited(document: &Document, stage: &Stage, call: &Call<'_>, name: &str) -> Request<Vec<u8>> {
     let plain = plain(document, call, name);
     match (name, call.id) {
-        ("own-key-proven", "submit") => with(plain, "authorization", header(document, "ProofAuthorization")),
-        ("made-key-header", "submit") => with(plain, "authorization", header(document, "TokenAuthorization")),
+        ("own-key-proven", "submit") => with(
+            plain,
+            "authorization",
+            header(document, "ProofAuthorization"),
+        ),
+        ("made-key-header", "submit") => with(
+            plain,
+            "authorization",
+            header(document, "TokenAuthorization"),
+        ),
         ("replacement-pending", "submit") => other_key(call),
         ("own-key-proven", _) => with_proof(plain, stage.now(), &own_nonce(2)),
-        ("stale-moment", _) => with_proof(tokenless(plain), Stamp::At(1_699_999_699), &own_nonce(1)),
+        ("stale-moment", _) => {
+            with_proof(tokenless(plain), Stamp::At(1_699_999_699), &own_nonce(1))
+        }
         ("foreign-nonce", _) => with_proof(tokenless(plain), Stamp::NoClock, &own_nonce(1)),
         ("used-nonce", _) => with_proof(tokenless(plain), stage.now(), &own_nonce(1)),
         ("unauthorized", "show" | "confirm") => {
@@ -71,8 +89,8 @@ fn plain(document: &Document, call: &Call<'_>, name: &str) -> Request<Vec<u8>> {
     if !query.is_empty() {
         path = format!("{path}?{}", query.join("&"));
     }
-    let bodies = [name].into_iter().chain(USUAL);
-    let body = bodies.filter_map(|name| document.body(call, name)).next();
+    let mut names = [name].into_iter().chain(USUAL);
+    let body = names.find_map(|name| document.body(call, name));
     let request = bare(&call.method, &path, vec![]);
     body.map_or(request.clone(), |body| with_json(request, body))
 }
@@ -80,9 +98,9 @@ fn plain(document: &Document, call: &Call<'_>, name: &str) -> Request<Vec<u8>> {
 /// A parameter's example of this name, else the usual one.
 fn example<'a>(parameter: &'a Value, name: &str) -> &'a str {
     let name = name.strip_suffix("-header").unwrap_or(name);
-    let names = [name].into_iter().chain(USUAL);
-    let mut found = names.filter_map(|name| parameter["examples"].get(name)?["value"].as_str());
-    found.next().unwrap()
+    let mut names = [name].into_iter().chain(USUAL);
+    let found = names.find_map(|name| parameter["examples"].get(name)?["value"].as_str());
+    found.unwrap()
 }
 
 /// With the headers that have an example of this name.

@@ -48,7 +48,11 @@ pub async fn scene(document: &Document, call: &Call<'_>, name: &str) -> Option<S
 
 /// Whose request it is that the others go by: the legacy calls know keys mode only.
 fn usual(call: &Call<'_>) -> &'static str {
-    if call.said["tags"][0] == "legacy" { "made-key" } else { "own-key" }
+    if call.said["tags"][0] == "legacy" {
+        "made-key"
+    } else {
+        "own-key"
+    }
 }
 
 struct Before<'a> {
@@ -60,9 +64,11 @@ struct Before<'a> {
 impl Before<'_> {
     async fn happens(&self, call: &Call<'_>, name: &str) -> Option<()> {
         match name {
-            "bad-field" | "bad-csr" | "bad-header" | "query" | "stale-moment" | "foreign-nonce" | "missing"
-            | "unauthorized" | "too-large" | "media-type" | "unavailable" | "nonce" | "roots" | "unchanged" => {}
-            "own-key" | "own-key-proven" | "made-key" | "made-key-header" if call.id == "submit" => {}
+            "bad-field" | "bad-csr" | "bad-header" | "query" | "stale-moment" | "foreign-nonce"
+            | "missing" | "unauthorized" | "too-large" | "media-type" | "unavailable" | "nonce"
+            | "roots" | "unchanged" => {}
+            "own-key" | "own-key-proven" | "made-key" | "made-key-header"
+                if call.id == "submit" => {}
             "made-key" | "made-key-header" => self.submitted("made-key").await,
             "own-key" | "own-key-proven" | "not-found" | "not-issued" | "other-request" => {
                 self.submitted("own-key").await;

@@ -1,4 +1,5 @@
-//! JSON judged by the description's schemas.
+//! JSON judged by the description's schemas, and the description by the `OpenAPI` Initiative's own (`openapi-3.1.json`,
+//! unchanged, Apache-2.0).
 
 use jsonschema::Draft;
 use jsonschema::Validator;
@@ -42,7 +43,9 @@ fn close(schema: &mut Value) {
         Value::Array(all) => all.iter_mut().for_each(close),
         Value::Object(members) => {
             if members.get("type") == Some(&json!("object")) && members.contains_key("properties") {
-                members.entry("additionalProperties").or_insert(json!(false));
+                members
+                    .entry("additionalProperties")
+                    .or_insert(json!(false));
             }
             members.values_mut().for_each(close);
         }
@@ -50,7 +53,7 @@ fn close(schema: &mut Value) {
     }
 }
 
-/// What the description breaks of the rules for such descriptions (OpenAPI 3.1).
+/// What the description breaks of the rules for such descriptions (`OpenAPI` 3.1).
 pub fn flaws_of_document(document: &Document) -> Vec<String> {
     let rules = serde_json::from_str(include_str!("../openapi-3.1.json")).unwrap();
     let validator = jsonschema::draft202012::new(&rules).unwrap();

@@ -24,7 +24,12 @@ async fn answer(document: &Document, call: &Call<'_>, name: &str) -> Response<Ve
     let Scene { stage, request } = played.unwrap_or_else(|| panic!("{told} has no scene"));
     let answer = stage.ask(&request).await;
     let text = String::from_utf8_lossy(answer.body());
-    assert_eq!(flaws(document, call, &answer), Vec::<String>::new(), "{told} {} {text}", answer.status());
+    assert_eq!(
+        flaws(document, call, &answer),
+        Vec::<String>::new(),
+        "{told} {} {text}",
+        answer.status()
+    );
     answer
 }
 
@@ -43,7 +48,13 @@ async fn every_example_is_what_the_door_answers() {
                 continue;
             }
             let answer = answer(&document, &call, example.name).await;
-            assert_eq!(answer.status(), example.status, "{} {}", call.id, example.name);
+            assert_eq!(
+                answer.status(),
+                example.status,
+                "{} {}",
+                call.id,
+                example.name
+            );
             compare(&call, &example, &shown(&answer));
             count += 1;
         }
@@ -59,23 +70,42 @@ fn compare(call: &Call<'_>, example: &Example<'_>, answer: &Value) {
         return;
     }
     assert_eq!(shape(answer), shape(example.value), "{told}");
-    for member in ["requestId", "status", "code", "retryable", "failedAt", "retryAt", "conCheck"] {
-        assert_eq!(answer.get(member), example.value.get(member), "{told} {member}");
+    for member in [
+        "requestId",
+        "status",
+        "code",
+        "retryable",
+        "failedAt",
+        "retryAt",
+        "conCheck",
+    ] {
+        assert_eq!(
+            answer.get(member),
+            example.value.get(member),
+            "{told} {member}"
+        );
     }
 }
 
 /// The same without its texts and numbers.
 fn shape(value: &Value) -> Value {
     match value {
-        Value::Object(_) => entries(value).map(|(key, member)| (key.to_owned(), shape(member))).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => json!(null),
+        Value::Object(_) => entries(value)
+            .map(|(key, member)| (key.to_owned(), shape(member)))
+            .collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            json!(null)
+        }
     }
 }
 
 #[tokio::test]
 async fn answers_without_a_body_are_as_described() {
     let document = Document::shipped();
-    for (id, name, status) in [("confirm", "confirmed", 204), ("trustBundle", "unchanged", 304)] {
+    for (id, name, status) in [
+        ("confirm", "confirmed", 204),
+        ("trustBundle", "unchanged", 304),
+    ] {
         let answer = answer(&document, &document.call(id), name).await;
         assert_eq!(answer.status(), status);
     }
@@ -87,11 +117,23 @@ async fn every_status_has_been_seen() {
     let document = Document::shipped();
     for call in document.calls() {
         let examples = document.examples(&call);
-        let seen = |status| examples.iter().any(|one| one.status == status && one.name != GATEWAY);
+        let seen = |status| {
+            examples
+                .iter()
+                .any(|one| one.status == status && one.name != GATEWAY)
+        };
         let others = |status| matches!((call.id, status), ("confirm", 204) | ("trustBundle", 304));
-        let gateway = |status| examples.iter().any(|one| one.status == status && one.name == GATEWAY);
+        let gateway = |status| {
+            examples
+                .iter()
+                .any(|one| one.status == status && one.name == GATEWAY)
+        };
         for status in document.statuses(&call) {
-            assert!(seen(status) || others(status) || gateway(status), "{} {status}", call.id);
+            assert!(
+                seen(status) || others(status) || gateway(status),
+                "{} {status}",
+                call.id
+            );
         }
     }
 }
@@ -108,7 +150,11 @@ async fn a_proven_request_has_a_proven_answer() {
         ("submit", "stale-moment", false),
     ] {
         let answer = answer(&document, &document.call(id), name).await;
-        assert_eq!(answer.headers().contains_key("cvm1-proof"), proven, "{id} {name}");
+        assert_eq!(
+            answer.headers().contains_key("cvm1-proof"),
+            proven,
+            "{id} {name}"
+        );
     }
 }
 
@@ -118,11 +164,17 @@ async fn every_code_of_the_door_was_shown_by_an_example() {
     let document = Document::shipped();
     let mut seen = BTreeSet::new();
     for call in document.calls() {
-        let own = document.examples(&call).into_iter().filter(|one| one.name != GATEWAY);
+        let own = document
+            .examples(&call)
+            .into_iter()
+            .filter(|one| one.name != GATEWAY);
         seen.extend(own.filter_map(|one| one.value["code"].as_str()));
     }
     for refused in every() {
         // Asked in the suite `routes`: it is the answer to calls that are not described.
-        assert!(seen.contains(refused.code()) || refused.code() == "method_not_allowed", "{refused:?}");
+        assert!(
+            seen.contains(refused.code()) || refused.code() == "method_not_allowed",
+            "{refused:?}"
+        );
     }
 }

@@ -13,13 +13,18 @@ use serde_json::Value;
 fn codes(document: &Document, schema: &str) -> BTreeSet<String> {
     let schema = &document.root["components"]["schemas"][schema];
     let all = schema["properties"]["code"]["enum"].as_array().unwrap();
-    all.iter().map(|code| code.as_str().unwrap().to_owned()).collect()
+    all.iter()
+        .map(|code| code.as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
 fn the_codes_of_problems_are_those_of_the_door() {
     let document = Document::shipped();
-    let of_the_door = every().iter().map(|refused| refused.code().to_owned()).collect();
+    let of_the_door = every()
+        .iter()
+        .map(|refused| refused.code().to_owned())
+        .collect();
     assert_eq!(codes(&document, "Problem"), of_the_door);
 }
 
@@ -36,7 +41,11 @@ fn every_code_is_explained_with_its_status() {
     let document = Document::shipped();
     let prose = document.root["info"]["description"].as_str().unwrap();
     for refused in every() {
-        let row = format!("| `{}` | {} |", refused.code(), refused.answer().status.as_u16());
+        let row = format!(
+            "| `{}` | {} |",
+            refused.code(),
+            refused.answer().status.as_u16()
+        );
         assert_eq!(prose.matches(&row).count(), 1, "{row}");
     }
 }
@@ -51,14 +60,24 @@ fn every_refusal_is_described_somewhere() {
         *response.status_mut() = answer.status;
         *response.headers_mut() = answer.headers;
         let all = answers(&document, answer.status.as_u16());
-        let fits = all.iter().any(|said| flaws_by(&document, said, &response).is_empty());
+        let fits = all
+            .iter()
+            .any(|said| flaws_by(&document, said, &response).is_empty());
         assert!(fits, "{refused:?}");
     }
 }
 
 fn answers(document: &Document, status: u16) -> Vec<&Value> {
-    let mut all: Vec<&Value> = document.calls().iter().filter_map(|call| document.answer(call, status)).collect();
+    let mut all: Vec<&Value> = document
+        .calls()
+        .iter()
+        .filter_map(|call| document.answer(call, status))
+        .collect();
     let shared = entries(&document.root["components"]["responses"]);
-    all.extend(shared.filter(|(name, _)| status == 405 && *name == "MethodNotAllowed").map(|(_, said)| said));
+    all.extend(
+        shared
+            .filter(|(name, _)| status == 405 && *name == "MethodNotAllowed")
+            .map(|(_, said)| said),
+    );
     all
 }

@@ -95,7 +95,9 @@ async fn with_its_own_key_and_a_token() {
 #[tokio::test]
 async fn in_keys_mode_with_proofs_and_no_clock() {
     let life = Life::new(Faults::default());
-    let given = life.ask("nonce", &request(&Method::GET, "/v1/nonce", vec![]), 200).await;
+    let given = life
+        .ask("nonce", &request(&Method::GET, "/v1/nonce", vec![]), 200)
+        .await;
     let submit = with_json(request(&Method::POST, PATH, vec![]), &json!({}));
     let nonce = nonce(&given);
     let asked = with_proof(submit.clone(), Stamp::NoClock, &nonce);
@@ -103,11 +105,18 @@ async fn in_keys_mode_with_proofs_and_no_clock() {
     let refused = life.ask("submit", &asked, 400).await;
     assert_eq!(json_of(&refused)["code"], "bad_nonce");
     life.stage.site.settle(5).await;
-    let poll = with(request(&Method::GET, &place(&view), vec![]), "prefer", "bundle=inline");
+    let poll = with(
+        request(&Method::GET, &place(&view), vec![]),
+        "prefer",
+        "bundle=inline",
+    );
     let poll = with_proof(poll, Stamp::NoClock, &self::nonce(&refused));
     let ready = life.ask("show", &poll, 200).await;
     assert_eq!(ready.headers()["preference-applied"], "bundle=inline");
-    let content = json_of(&ready)["bundle"]["content"].as_str().unwrap().to_owned();
+    let content = json_of(&ready)["bundle"]["content"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     assert!(is_sealed(&BASE64_STANDARD.decode(content).unwrap()));
     let confirm = request(&Method::POST, &format!("{}/confirm", place(&view)), vec![]);
     let confirm = with_proof(confirm, life.stage.now(), &own_nonce(7));
@@ -124,7 +133,11 @@ async fn that_came_too_late_and_asks_again() {
     let (life, csr) = (Life::new(Faults::default()), sample::csr_pem_of("SN-0001"));
     let place = place(&life.submit(&csr, 202).await);
     life.stage.site.settle(5).await;
-    life.stage.site.world.clock.advance(Duration::from_hours(8 * 24));
+    life.stage
+        .site
+        .world
+        .clock
+        .advance(Duration::from_hours(8 * 24));
     life.stage.site.sweep().await;
     assert_eq!(life.show(&place, 410).await["code"], "bundle_expired");
     life.submit(&csr, 202).await;
@@ -139,12 +152,18 @@ async fn while_something_is_down() {
         for fault in [Fault::Before, Fault::After, Fault::Throttle] {
             let life = Life::new(Faults::at(number, fault));
             let csr = sample::csr_pem_of("SN-0001");
-            let body = json!({ "serialNumber": "SN-0001", "deviceToken": sample::TOKEN, "csr": csr });
+            let body =
+                json!({ "serialNumber": "SN-0001", "deviceToken": sample::TOKEN, "csr": csr });
             for _ in 0..2 {
                 let asked = with_json(request(&Method::POST, PATH, vec![]), &body);
                 let answer = life.stage.ask(&asked).await;
                 let told = flaws(&life.document, &life.document.call("submit"), &answer);
-                assert_eq!(told, Vec::<String>::new(), "{number} {fault:?} {}", answer.status());
+                assert_eq!(
+                    told,
+                    Vec::<String>::new(),
+                    "{number} {fault:?} {}",
+                    answer.status()
+                );
             }
         }
     }

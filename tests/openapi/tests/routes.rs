@@ -31,7 +31,9 @@ fn routes() -> BTreeSet<String> {
     let list = list.split('}').next().unwrap();
     let names = list.lines().map(|line| line.trim().trim_end_matches(','));
     let names = names.filter(|name| !name.is_empty() && !name.starts_with("//"));
-    names.map(|name| lower_camel(name.split('(').next().unwrap())).collect()
+    names
+        .map(|name| lower_camel(name.split('(').next().unwrap()))
+        .collect()
 }
 
 fn lower_camel(name: &str) -> String {
@@ -42,7 +44,10 @@ fn lower_camel(name: &str) -> String {
 #[test]
 fn the_calls_are_those_of_the_code() {
     let document = Document::shipped();
-    let own = document.calls().into_iter().filter(|call| call.said["tags"][0] != "legacy");
+    let own = document
+        .calls()
+        .into_iter()
+        .filter(|call| call.said["tags"][0] != "legacy");
     let ids: BTreeSet<String> = own.map(|call| call.id.to_owned()).collect();
     assert_eq!(ids, routes());
 }
@@ -62,7 +67,11 @@ fn the_paths_are_those_of_the_devices_library() {
 fn judged(document: &Document, answer: &Response<Vec<u8>>, name: &str, told: &str) {
     let said = &document.root["components"]["responses"][name];
     let text = String::from_utf8_lossy(answer.body());
-    assert_eq!(flaws_by(document, said, answer), Vec::<String>::new(), "{told} {text}");
+    assert_eq!(
+        flaws_by(document, said, answer),
+        Vec::<String>::new(),
+        "{told} {text}"
+    );
 }
 
 #[tokio::test]
@@ -70,10 +79,22 @@ async fn other_methods_are_told_which_there_are() {
     let (document, stage) = (Document::shipped(), Stage::new(Faults::default()));
     let calls = document.calls();
     for path in calls.iter().map(|call| call.path) {
-        let known = |method: &Method| calls.iter().any(|call| call.path == path && call.method == *method);
-        let allowed: Vec<&str> = METHODS.iter().filter(|one| known(one)).map(Method::as_str).collect();
+        let known = |method: &Method| {
+            calls
+                .iter()
+                .any(|call| call.path == path && call.method == *method)
+        };
+        let allowed: Vec<&str> = METHODS
+            .iter()
+            .filter(|one| known(one))
+            .map(Method::as_str)
+            .collect();
         for method in METHODS.iter().filter(|method| !known(method)) {
-            let asked = request(method, &path.replace("{requestId}", &"0".repeat(32)), vec![]);
+            let asked = request(
+                method,
+                &path.replace("{requestId}", &"0".repeat(32)),
+                vec![],
+            );
             let answer = stage.ask(&asked).await;
             assert_eq!(answer.status(), 405, "{method} {path}");
             assert_eq!(answer.headers()["allow"], allowed.join(", ").as_str());
@@ -85,7 +106,16 @@ async fn other_methods_are_told_which_there_are() {
 #[tokio::test]
 async fn other_paths_are_not_found() {
     let (document, stage) = (Document::shipped(), Stage::without_legacy());
-    for path in ["/", "/getcert", "/v1", "/v1/certificates/", "/v1/nonce/", "/V1/nonce", "/v1/x", "/openapi.yaml"] {
+    for path in [
+        "/",
+        "/getcert",
+        "/v1",
+        "/v1/certificates/",
+        "/v1/nonce/",
+        "/V1/nonce",
+        "/v1/x",
+        "/openapi.yaml",
+    ] {
         for method in [Method::GET, Method::POST, Method::DELETE] {
             let answer = stage.ask(&request(&method, path, vec![])).await;
             assert_eq!(answer.status(), 404, "{method} {path}");

@@ -217,11 +217,10 @@ impl Bench {
     /// The same by another device, or by one with another secret.
     pub(super) fn signed_as(&self, prover: &Prover, ask: &Ask, twist: &Twist) -> (Ask, Canonical) {
         let ticket = self.ticket();
-        let path = self.endpoint.path(twist.path.unwrap_or(&ask.path));
         let call = Call {
             method: twist.method.unwrap_or(ask.method.as_str()),
             audience: twist.audience.unwrap_or(&self.audience),
-            path: &path,
+            path: twist.path.unwrap_or(&ask.path),
             serial: prover.serial(),
             stamp: twist.stamp.unwrap_or(ticket.stamp),
             nonce: twist.nonce.as_ref().unwrap_or(&ticket.nonce),

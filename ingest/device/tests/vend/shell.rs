@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::process::Output;
 use std::process::Stdio;
+use std::time::Duration;
 
 use cvm_device::Auth;
 use cvm_device::install::KeyMode;
+use cvm_device::install::read_device;
 use tokio::process::Child;
 use tokio::process::Command;
 
@@ -82,6 +84,8 @@ async fn every_shell_at_hand_reads_it_and_gets_a_certificate() {
             assert_eq!(mode(&bench.config.dir.join(name)), expected, "{name}");
         }
         assert!(!bench.has(".work"));
+        let device = read_device(&bench.config.dir).unwrap().unwrap();
+        assert_eq!(device.thing_name.as_str(), "thing-1");
     }
 }
 
@@ -139,6 +143,8 @@ async fn an_answer_that_lies_is_not_believed_and_the_next_run_goes_on() {
         let output = run(&bench, &[]).await;
         assert_eq!(output.status.code(), Some(1), "{kind} {fault:?}");
         assert_eq!(bench.has("device.json"), kind == "confirm");
+        let words = if kind == "fetch" { "SHA-256" } else { "prove" };
+        assert!(told(&output).contains(words), "{kind} {}", told(&output));
     }
     assert_eq!(run(&bench, &[]).await.status.code(), Some(0));
     bench.assert_usable();
@@ -155,7 +161,11 @@ async fn a_run_cut_short_keeps_its_key() {
         bench.server.order(kind, Fault::HangAfter);
         let mut command = command(&["sh"], &bench, &[]);
         let mut child = command.stderr(Stdio::null()).spawn().unwrap();
-        bench.server.hung.notified().await;
+        // One that asks with another key would be refused and never get there.
+        let hung = bench.server.hung.notified();
+        tokio::time::timeout(Duration::from_mins(1), hung)
+            .await
+            .unwrap();
         let key = bench.read("pending.key");
         signal_to(&child, signal).await;
         // The shell takes a signal once the program that it waits for has ended.

@@ -171,6 +171,6 @@ mod tests {
     #[test]
     fn every_count_has_one_class() {
         assert_eq!(class(0), 0);
-        assert!((1..=255).all(|count| class(count).count_ones() == 1));
+        assert!((1..=255).all(|count| class(count).is_power_of_two()));
     }
 }

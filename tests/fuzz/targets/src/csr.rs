@@ -105,7 +105,7 @@ fn content(value: &[u8]) -> Option<&[u8]> {
 /// How long the header is, and what follows it.
 fn header(der: &[u8]) -> Option<(usize, usize)> {
     let first = usize::from(*der.get(1)?);
-    let more = first.checked_sub(0x80).unwrap_or_default();
+    let more = first.saturating_sub(0x80);
     if first < 0x80 {
         return Some((2, first));
     }

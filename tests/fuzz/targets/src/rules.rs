@@ -19,6 +19,7 @@ use cvm_shared::seal::is_sealed;
 use cvm_testkit::proofs::prover;
 use cvm_testkit::sample;
 use cvm_testkit::site::Site;
+use http::HeaderValue;
 
 use crate::legacy;
 use crate::stage::Sent;
@@ -156,7 +157,7 @@ impl Exchange<'_> {
 
     fn check_secrets(&self) {
         let mut texts = vec![self.answer.body.as_bytes()];
-        texts.extend(self.answer.headers.values().map(|value| value.as_bytes()));
+        texts.extend(self.answer.headers.values().map(HeaderValue::as_bytes));
         // The one answer that holds a key in clear.
         let hands_over = self.is_legacy() && self.status() == 200;
         let shown_anyway = |secret: &[u8]| hands_over && secret == KEY_LABEL;
@@ -193,7 +194,7 @@ impl Exchange<'_> {
         let event = &self.sent.event;
         let body = event.body.as_deref().unwrap_or_default();
         let decoded = BASE64_STANDARD.decode(body).unwrap_or_default();
-        let headers = event.headers.values().map(|value| value.as_bytes());
+        let headers = event.headers.values().map(HeaderValue::as_bytes);
         let query = event.raw_query_string.as_deref().unwrap_or_default();
         let texts = [body, self.path(), query].map(str::as_bytes);
         let mut texts = texts.into_iter().chain([decoded.as_slice()]).chain(headers);

@@ -235,7 +235,7 @@ impl Stage {
     pub fn answer(&mut self, sent: &Sent) -> Answer {
         let answer = block_on(self.door.answer(Asked::from_event(sent.event.clone())));
         if let Some(nonce) = answer.headers.get("replay-nonce") {
-            self.nonce = nonce.to_str().unwrap().to_owned();
+            nonce.to_str().unwrap().clone_into(&mut self.nonce);
         }
         let view: Option<serde_json::Value> = serde_json::from_str(&answer.body).ok();
         if let Some(id) = view.as_ref().and_then(|view| view["requestId"].as_str()) {

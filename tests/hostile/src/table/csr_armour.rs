@@ -10,7 +10,6 @@ use super::requests::refused;
 use crate::cast::KNOWN;
 use crate::cast::fresh;
 use crate::cast::token;
-use crate::der::bits;
 use crate::der::utf8;
 use crate::draft::CHALLENGE_PASSWORD;
 use crate::draft::Draft;

@@ -1,7 +1,6 @@
 //! B31, B37, B49: signing requests whose encoding or signature is wrong.
 
 use super::requests::refused;
-use crate::cast::fresh;
 use crate::der::bits;
 use crate::der::null;
 use crate::der::oid;

@@ -1,8 +1,9 @@
-//! Rows of signing requests: the known device sends them with its right secret.
+//! Rows of signing requests. Each is sent by a device of its own, with its right secret: one device may not ask
+//! so often.
 
 use cvm_shared::record::Record;
 
-use crate::cast::KNOWN;
+use crate::cast::fresh;
 use crate::cast::token;
 use crate::event::Request;
 use crate::event::body;
@@ -18,9 +19,11 @@ pub(super) fn refused<'a>(
     csr: &str,
     rule: &'static str,
 ) -> &'a mut Row {
-    let request = Request::submission(body(KNOWN, &token(KNOWN), Some(csr)));
+    let device = fresh();
+    let own = token(device.serial.as_str());
+    let request = Request::submission(body(device.serial.as_str(), &own, Some(csr)));
     let row = rows.add(what, &request, bad_csr(rule));
-    row.hides(token(KNOWN))
+    row.hides(own).with(device)
 }
 
 /// One that must be accepted for this device.

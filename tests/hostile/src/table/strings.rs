@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::cast::KNOWN;
 use crate::cast::UNKNOWN;
+use crate::cast::fresh;
 use crate::cast::prover;
 use crate::cast::token;
 use crate::event::Request;
@@ -89,9 +90,11 @@ fn in_bodies(rows: &mut Rows, text: &str) {
     };
     let due = sized(&as_token, due);
     rows.add(what("token in the body"), &as_token, due);
-    let as_csr = Request::submission(body(KNOWN, &token(KNOWN), Some(text)));
+    let device = fresh();
+    let own = token(device.serial.as_str());
+    let as_csr = Request::submission(body(device.serial.as_str(), &own, Some(text)));
     let due = sized(&as_csr, bad_csr(""));
-    rows.add(what("CSR"), &as_csr, due).hides(token(KNOWN));
+    rows.add(what("CSR"), &as_csr, due).hides(own).with(device);
     let as_key = Request::submission(json!({ text: "x" }).to_string());
     let due = sized(&as_key, bad(&["body"]));
     rows.add(what("key"), &as_key, due);
@@ -209,8 +212,13 @@ fn due_of_form(text: &str) -> Expected {
 fn around(rows: &mut Rows, text: &str) {
     let what = |place: &str| format!("{place} {:?}", short(text));
     let good = || Request::submission(body(KNOWN, &token(KNOWN), None));
-    let path = Request::get(format!("{CERTIFICATES_PATH}/{text}")).token(KNOWN, &token(KNOWN));
-    rows.add(what("id"), &path, not_found()).hides(token(KNOWN));
+    let device = fresh();
+    let own = token(device.serial.as_str());
+    let path = Request::get(format!("{CERTIFICATES_PATH}/{text}"));
+    let path = path.token(device.serial.as_str(), &own);
+    rows.add(what("id"), &path, not_found())
+        .hides(own)
+        .with(device);
     let query = good().query(text);
     if !text.is_empty() {
         rows.add(what("query"), &query, bad(&["query"]));

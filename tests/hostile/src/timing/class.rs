@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use cvm_ingest::config::Terms;
 use cvm_ingest::door::Door;
-use cvm_ingest::door::DummyKey;
+use cvm_ingest::door::Own;
 use cvm_ingest::http::Answer;
 use cvm_ingest::http::Asked;
+use cvm_ingest::pace::PollTerms;
 use cvm_shared::ports::Clock as _;
 use cvm_shared::proof::Call;
 use cvm_shared::proof::Prover;
@@ -181,17 +182,22 @@ pub fn door(mode: Mode) -> TimedDoor {
         queue: MemoryQueue::new(clock.clone()),
         vault: MemoryVault::default(),
         guard: MemoryGuard::default(),
-        dummy: DummyKey::fresh(&random),
+        own: Own::fresh(&random),
         clock,
         random,
         terms: Terms {
             presign: Duration::from_mins(2),
-            poll_seconds: 2,
+            poll: PollTerms {
+                least_seconds: 2,
+                polls_per_second: 100,
+                issues_per_second: 10,
+            },
             reprovision: ReprovisionTerms {
                 default: Reprovision::Redeliver,
                 grace: Duration::from_hours(24),
             },
             weak_secrets: mode == Mode::Stretched,
+            legacy: None,
         },
         trust: TrustBundle::with_extra("").unwrap(),
     }
@@ -208,6 +214,8 @@ impl Class {
         };
         let value = HeaderValue::from_str(&value).unwrap();
         poll.headers.insert("authorization", value);
+        // From so many addresses that nobody fails too often from one.
+        poll.source = format!("192.0.2.{}", round / 1024);
         poll
     }
 

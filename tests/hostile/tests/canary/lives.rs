@@ -1,5 +1,7 @@
 //! Whole lives of devices: asked for, worked on, polled, confirmed, asked for again.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use cvm_aws::system::SystemClock;
@@ -30,20 +32,20 @@ use serde_json::Value;
 use crate::play::Play;
 
 /// What every device here hides in its signing request, against all advice.
-pub const PASSWORD: &str = "hush-mark-challenge-password";
+pub(crate) const PASSWORD: &str = "hush-mark-challenge-password";
 
 /// A life.
 #[derive(Clone, Copy, Debug)]
-pub struct Life {
-    pub serial: &'static str,
+pub(crate) struct Life {
+    pub(crate) serial: &'static str,
     keys: bool,
     proof: bool,
     inline: bool,
-    pub weak: bool,
+    pub(crate) weak: bool,
 }
 
 impl Life {
-    pub const fn csr(serial: &'static str) -> Self {
+    pub(crate) const fn csr(serial: &'static str) -> Self {
         Self {
             serial,
             keys: false,
@@ -53,25 +55,32 @@ impl Life {
         }
     }
 
-    pub const fn keys(serial: &'static str) -> Self {
+    pub(crate) const fn keys(serial: &'static str) -> Self {
         Self {
             keys: true,
             ..Self::csr(serial)
         }
     }
 
-    pub const fn by_token(mut self) -> Self {
+    pub(crate) const fn by_token(mut self) -> Self {
         self.proof = false;
         self
     }
 
-    pub const fn inline(mut self) -> Self {
+    pub(crate) const fn inline(mut self) -> Self {
         self.inline = true;
         self
     }
 
-    pub const fn weak(mut self) -> Self {
+    pub(crate) const fn weak(mut self) -> Self {
         self.weak = true;
+        self
+    }
+
+    /// The same life of another device, one with a good secret.
+    pub(crate) const fn of_another(mut self, serial: &'static str) -> Self {
+        self.serial = serial;
+        self.weak = false;
         self
     }
 
@@ -128,7 +137,7 @@ fn door_of(play: &Play, life: Life) -> Function {
 }
 
 /// Lives it to its end.
-pub async fn live(play: &mut Play, life: Life) {
+pub(crate) async fn live(play: &mut Play, life: Life) {
     let (door, csr) = (door_of(play, life), life.csr_text());
     let request = life.submission(play, csr.as_deref());
     let answer = play.ask_noted(&door, &request).await;
@@ -152,8 +161,32 @@ pub async fn live(play: &mut Play, life: Life) {
     }
 }
 
+/// A device of a published machine, with its secret in the query; the answer holds the private key.
+pub(crate) async fn live_as_of_old(play: &mut Play, serial: &'static str) {
+    let query = format!("serialNumber={serial}&deviceToken={}", token(serial));
+    let request = Request::get("/getcert").query(query);
+    let (legacy, event) = (play.legacy.clone(), request.event());
+    play.note(Kind::Event, "ingest-legacy", event.to_string());
+    let asked = tokio::spawn(async move { legacy.invoke(&event).await.unwrap() });
+    while !asked.is_finished() {
+        play.work(600).await;
+        SystemClock.sleep(Duration::from_millis(50)).await;
+    }
+    let answer = asked.await.unwrap();
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+    play.note(Kind::Inline, serial, answer.to_string());
+    let told: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    let key = told["keyPair"]["PrivateKey"].as_str().unwrap().to_owned();
+    if !play.keys.contains(&key) {
+        play.keys.push(key);
+    }
+    let wrong =
+        Request::get("/getcert").query("serialNumber=SN-legacy&deviceToken=hush-mark-wrong-token");
+    play.ask_noted(&play.legacy.clone(), &wrong).await;
+}
+
 /// Tries to, with whatever comes back.
-pub async fn try_to_live(play: &mut Play, life: Life) {
+pub(crate) async fn try_to_live(play: &mut Play, life: Life) {
     let (door, csr) = (door_of(play, life), life.csr_text());
     for _ in 0..4 {
         let request = life.submission(play, csr.as_deref());

@@ -38,6 +38,9 @@ const LIVES: [Life; 8] = [
     Life::keys("SN-keys-weak").by_token().weak(),
 ];
 
+/// One that speaks to a published machine.
+const LEGACY: &str = "SN-legacy";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn i4_no_secret_is_anywhere_but_where_it_belongs() {
     let mut play = Box::pin(Play::start()).await;
@@ -52,6 +55,8 @@ async fn i4_no_secret_is_anywhere_but_where_it_belongs() {
     for life in LIVES {
         Box::pin(lives::live(&mut play, life)).await;
     }
+    play.stage.backend.put(&device(LEGACY)).await.unwrap();
+    Box::pin(lives::live_as_of_old(&mut play, LEGACY)).await;
     Box::pin(mischief::all(&mut play)).await;
     Box::pin(storm(&mut play)).await;
     Box::pin(play.sweep()).await;
@@ -78,22 +83,18 @@ async fn storm(play: &mut Play) {
         lose_response: 0.15,
         fail: 0.2,
     };
-    for (number, life) in LIVES.into_iter().enumerate() {
-        let serial = [
-            "SN-storm-1",
-            "SN-storm-2",
-            "SN-storm-3",
-            "SN-storm-4",
-            "SN-storm-5",
-            "SN-storm-6",
-            "SN-storm-7",
-            "SN-storm-8",
-        ][number];
-        let life = Life {
-            serial,
-            weak: false,
-            ..life
-        };
+    const SERIALS: [&str; LIVES.len()] = [
+        "SN-storm-1",
+        "SN-storm-2",
+        "SN-storm-3",
+        "SN-storm-4",
+        "SN-storm-5",
+        "SN-storm-6",
+        "SN-storm-7",
+        "SN-storm-8",
+    ];
+    for (serial, life) in SERIALS.into_iter().zip(LIVES) {
+        let life = life.of_another(serial);
         play.stage.backend.put(&device(serial)).await.unwrap();
         play.stage.account().set_faults(faults);
         let tried = tokio::time::timeout(Duration::from_secs(20), lives::try_to_live(play, life));

@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::play::Play;
 
 /// What is put where it does not belong, one for each place.
-pub const MARKS: [&str; 22] = [
+pub(crate) const MARKS: [&str; 22] = [
     "hush-mark-wrong-token",
     "hush-mark-in-serial",
     "hush-mark-in-csr",
@@ -39,7 +39,7 @@ pub const MARKS: [&str; 22] = [
 ];
 
 /// What lies in messages that no worker can read; a dead letter is the message, so there it may be.
-pub const POISON: [&str; 4] = [
+pub(crate) const POISON: [&str; 4] = [
     "hush-mark-poison-text",
     "hush-mark-poison-json",
     "hush-mark-poison-csr",
@@ -47,7 +47,7 @@ pub const POISON: [&str; 4] = [
 ];
 
 /// All of it.
-pub async fn all(play: &mut Play) {
+pub(crate) async fn all(play: &mut Play) {
     let door = play.door.clone();
     let lenient = play.lenient.clone();
     for request in requests() {

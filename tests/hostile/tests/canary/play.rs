@@ -14,25 +14,27 @@ use serde_json::json;
 
 /// Everything that was seen.
 #[derive(Debug)]
-pub struct Play {
-    pub stage: Stage,
+pub(crate) struct Play {
+    pub(crate) stage: Stage,
     wires: [Wiretap; 3],
-    pub door: Function,
+    pub(crate) door: Function,
     /// A door that lets weak secrets in.
-    pub lenient: Function,
-    pub worker: Function,
+    pub(crate) lenient: Function,
+    /// A door that answers the old calls.
+    pub(crate) legacy: Function,
+    pub(crate) worker: Function,
     janitor: Function,
     /// What functions were invoked with, what the door answered, what the queue held.
-    pub places: Vec<Place>,
+    pub(crate) places: Vec<Place>,
     /// Private keys that AWS made, in PEM form.
-    pub keys: Vec<String>,
+    pub(crate) keys: Vec<String>,
     /// Proofs, and signatures of links.
-    pub proofs: Vec<String>,
-    pub signatures: Vec<String>,
+    pub(crate) proofs: Vec<String>,
+    pub(crate) signatures: Vec<String>,
 }
 
 impl Play {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let stage = Box::pin(Stage::start()).await;
         let endpoint = stage.backend.endpoint().to_owned();
         let wires = [
@@ -50,9 +52,11 @@ impl Play {
             ]
         };
         let lenient = [&loud(at_door)[..], &[("CVM_WEAK_SECRETS", "stretch")]].concat();
+        let legacy = [&loud(at_door)[..], &[("CVM_LEGACY_API", "on")]].concat();
         Self {
             door: stage.ingest("ingest", &loud(at_door), 1),
             lenient: stage.ingest("ingest-lenient", &lenient, 1),
+            legacy: stage.ingest("ingest-legacy", &legacy, 1),
             worker: stage.worker("worker", &loud(at_worker)),
             janitor: stage.janitor("janitor", &loud(at_janitor)),
             stage,
@@ -64,7 +68,7 @@ impl Play {
         }
     }
 
-    pub fn note(&mut self, kind: Kind, name: &str, content: impl AsRef<[u8]>) {
+    pub(crate) fn note(&mut self, kind: Kind, name: &str, content: impl AsRef<[u8]>) {
         self.places.push(Place {
             kind,
             name: name.to_owned(),
@@ -73,7 +77,7 @@ impl Play {
     }
 
     /// Invokes a function; an error is an answer, too.
-    pub async fn invoke(&mut self, function: &Function, event: &Value) -> Value {
+    pub(crate) async fn invoke(&mut self, function: &Function, event: &Value) -> Value {
         let name = function.spec().name.clone();
         self.note(Kind::Event, &name, event.to_string());
         match function.invoke(event).await {
@@ -83,19 +87,19 @@ impl Play {
     }
 
     /// A request to a door. The answer is noted by whoever knows what it is.
-    pub async fn ask(&mut self, door: &Function, request: &Request) -> Value {
+    pub(crate) async fn ask(&mut self, door: &Function, request: &Request) -> Value {
         self.invoke(door, &request.event()).await
     }
 
     /// A request whose answer must hold nothing.
-    pub async fn ask_noted(&mut self, door: &Function, request: &Request) -> Value {
+    pub(crate) async fn ask_noted(&mut self, door: &Function, request: &Request) -> Value {
         let answer = self.ask(door, request).await;
         self.note(Kind::Answer, &request.path, answer.to_string());
         answer
     }
 
     /// One batch of what the queue has. It stays in the queue, hidden for the rest of the test.
-    pub async fn work(&mut self, hidden_seconds: i32) -> Vec<Message> {
+    pub(crate) async fn work(&mut self, hidden_seconds: i32) -> Vec<Message> {
         let messages = self.stage.receive(hidden_seconds).await;
         for message in &messages {
             let text = message.body().unwrap_or_default().to_owned();
@@ -110,7 +114,7 @@ impl Play {
     }
 
     /// The janitor goes round, in a calm and with its own trouble.
-    pub async fn sweep(&mut self) {
+    pub(crate) async fn sweep(&mut self) {
         self.stage
             .account()
             .backdate_certificates(Duration::from_hours(48));
@@ -130,7 +134,7 @@ impl Play {
     }
 
     /// All places there are.
-    pub fn places(&self) -> Vec<Place> {
+    pub(crate) fn places(&self) -> Vec<Place> {
         let mut places = self.places.clone();
         let mut add = |kind, name: &str, content: Vec<u8>| {
             places.push(Place {
@@ -168,8 +172,14 @@ impl Play {
     }
 
     /// The logs are there, were loud, and hold no private key of anybody, known here or not.
-    pub fn check_logs(&self) {
-        for name in ["ingest", "ingest-lenient", "worker", "janitor"] {
+    pub(crate) fn check_logs(&self) {
+        for name in [
+            "ingest",
+            "ingest-lenient",
+            "ingest-legacy",
+            "worker",
+            "janitor",
+        ] {
             let log = String::from_utf8_lossy(&self.stage.log(name)).into_owned();
             assert!(
                 log.contains("\"level\":\"INFO\""),

@@ -13,7 +13,7 @@ use cvm_hostile::evidence::Secret;
 use cvm_hostile::evidence::judge;
 use cvm_hostile::forms::pem_lines;
 use cvm_ingest::credentials::Credentials;
-use cvm_ingest::door::DummyKey;
+use cvm_ingest::door::Own;
 use cvm_ingest::http::Answer;
 use cvm_ingest::problem::Refused;
 use cvm_ingest::submission::Submission;
@@ -96,7 +96,14 @@ fn of_the_door() -> Vec<Place> {
         print("Credentials of a header", &Credentials::parse(&header)),
         print("Credentials with a proof", &Credentials::parse(&proof())),
         print("Answer", &answer),
-        print("DummyKey", &DummyKey::fresh(&CountedRandom::default())),
+        print(
+            "what a door knows by itself",
+            &Own::fresh(&CountedRandom::default()),
+        ),
+        print(
+            "Query",
+            &cvm_ingest::http::Query::new(format!("deviceToken={}", token(SERIAL))),
+        ),
         print("a refused token", &wrong),
         print(
             "Refused",

@@ -15,7 +15,13 @@ use crate::mischief::POISON;
 use crate::play::Play;
 
 /// Who sends its secret in a request, and who never does.
-const SENDERS: [&str; 4] = ["SN-csr-token", "SN-keys-token", "SN-keys-4", "SN-keys-weak"];
+const SENDERS: [&str; 5] = [
+    "SN-legacy",
+    "SN-csr-token",
+    "SN-keys-token",
+    "SN-keys-4",
+    "SN-keys-weak",
+];
 const PROVERS: [&str; 4] = [
     "SN-csr-proof",
     "SN-csr-inline",
@@ -24,7 +30,7 @@ const PROVERS: [&str; 4] = [
 ];
 
 /// All of them.
-pub fn all(play: &Play) -> Vec<Secret> {
+pub(crate) fn all(play: &Play) -> Vec<Secret> {
     let mut all = tokens();
     all.extend(derived(play));
     all.extend(private_keys(play));
