@@ -89,8 +89,15 @@ where
         match &row.state {
             State::Disabled => Err(Refused::Unauthorized),
             State::Registered => Err(Refused::NotFound),
+            // A worker has it, and will be done in a moment.
+            State::Issuing { request, lease, .. } if lease.until > self.clock.now() => {
+                let soon = self.terms.poll.soon(self.random.bytes());
+                Ok(pending(&request.id, soon))
+            }
             State::Requested { request, .. } | State::Issuing { request, .. } => {
-                Ok(self.pending(&request.id).await)
+                let (gauge, random) = (&self.own.gauge, self.random.bytes());
+                let told = gauge.wait(&self.queue, &self.terms.poll, &self.clock, random);
+                Ok(pending(&request.id, told.await))
             }
             State::Vended {
                 delivery: Delivery::Confirmed { .. },
@@ -131,19 +138,6 @@ where
         }
     }
 
-    async fn pending(&self, id: &RequestId) -> Answer {
-        let (gauge, random) = (&self.own.gauge, self.random.bytes());
-        let told = gauge.wait(&self.queue, &self.terms.poll, &self.clock, random);
-        let poll_after_seconds = told.await;
-        let view = StatusView {
-            request_id: id.clone(),
-            status: Status::Pending { poll_after_seconds },
-        };
-        Answer::json(StatusCode::ACCEPTED, "application/json", &view)
-            .header("retry-after", &poll_after_seconds.to_string())
-            .header("location", &request_path(id))
-    }
-
     async fn link(&self, issued: &Issued) -> Result<BundleView, Refused> {
         let expires_at = self.clock.now().plus(self.terms.presign).seconds();
         let url = self
@@ -181,6 +175,16 @@ where
             sha256: digest(&bytes),
         }))
     }
+}
+
+fn pending(id: &RequestId, poll_after_seconds: u64) -> Answer {
+    let view = StatusView {
+        request_id: id.clone(),
+        status: Status::Pending { poll_after_seconds },
+    };
+    Answer::json(StatusCode::ACCEPTED, "application/json", &view)
+        .header("retry-after", &poll_after_seconds.to_string())
+        .header("location", &request_path(id))
 }
 
 fn vended(issued: &Issued, bundle: BundleView) -> Status {

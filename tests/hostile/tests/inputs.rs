@@ -73,16 +73,17 @@ fn told(status: u64, code: &str) -> (u64, String) {
     (status, code.to_owned())
 }
 
-/// What is wrong with one row.
-async fn judged(stage: &Stage, door: &Function, row: &Row) -> Vec<String> {
+/// What is wrong with one row. What was left by the one before is what there is before this one.
+async fn judged(stage: &Stage, door: &Function, row: &Row, last: &mut Footprint) -> Vec<String> {
     for device in &row.devices {
         stage.backend.put(device).await.unwrap();
+        *last = Footprint::of(stage.account());
     }
-    let before = Footprint::of(stage.account());
     let answer = door.invoke(&row.event).await;
     let after = Footprint::of(stage.account());
     let mut faults = judge::answer(row, &answer);
-    faults.extend(judge::effect(row, &before, &after));
+    faults.extend(judge::effect(row, last, &after));
+    *last = after;
     if door.lives().started > 1 {
         faults.push("the process died of it".to_owned());
     }
@@ -92,9 +93,10 @@ async fn judged(stage: &Stage, door: &Function, row: &Row) -> Vec<String> {
 /// Has all rows judged, tells how many there were, and fails if any is wrong.
 async fn all_judged(stage: &Stage, door: &Function, rows: &[Row]) {
     let (mut wrong, mut counts) = (Vec::new(), BTreeMap::<&str, usize>::new());
+    let mut last = Footprint::of(stage.account());
     for row in rows {
         *counts.entry(row.id).or_default() += 1;
-        let faults = judged(stage, door, row).await;
+        let faults = judged(stage, door, row, &mut last).await;
         if !faults.is_empty() {
             wrong.push(format!("{} {}: {}", row.id, row.what, faults.join("; ")));
         }

@@ -1,5 +1,7 @@
 //! Every example of the description, asked of the real door: it answers as described, and as the example shows.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
 use std::collections::BTreeSet;
 
 use cvm_openapi::document::Call;

@@ -1,5 +1,7 @@
 //! The codes of the description and those of the code are the same, and each is described where it is told.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeSet;
 
 use cvm_openapi::document::Document;

@@ -1,5 +1,7 @@
 //! The description by itself: valid, and its examples are examples of what it says.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use cvm_ingest::credentials::Credentials;
 use cvm_openapi::document::Document;
 use cvm_openapi::document::entries;

@@ -1,5 +1,7 @@
 //! Whole lives as their devices see them: every answer on the way is as described.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::time::Duration;
 
 use base64::Engine as _;

@@ -1,5 +1,7 @@
 //! The calls of the description are those of the code, and everything else is refused as the description says.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeSet;
 
 use cvm_openapi::ask::Stage;

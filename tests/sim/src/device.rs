@@ -174,16 +174,15 @@ impl Device {
     async fn submit(&self) -> Step {
         let own = self.plan.own_key;
         let csr = own.then(|| fleet::request(self.plan.number, self.key).0.as_str());
-        let asked = match &self.prover {
-            None => submission(self.serial.as_str(), TOKEN, csr),
-            Some(_) => {
-                let body = csr.map_or_else(
-                    || serde_json::json!({}),
-                    |csr| serde_json::json!({ "csr": csr }),
-                );
-                let body = serde_json::to_vec(&body).unwrap();
-                self.request(Method::POST, CERTIFICATES_PATH, &body)
-            }
+        let asked = if self.prover.is_none() {
+            submission(self.serial.as_str(), TOKEN, csr)
+        } else {
+            let body = csr.map_or_else(
+                || serde_json::json!({}),
+                |csr| serde_json::json!({ "csr": csr }),
+            );
+            let body = serde_json::to_vec(&body).unwrap();
+            self.request(Method::POST, CERTIFICATES_PATH, &body)
         };
         let Some(answer) = self.ask("submit", asked).await else {
             return Step::Submit;

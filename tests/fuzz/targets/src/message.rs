@@ -1,7 +1,9 @@
 //! The queue: whatever is in it, the worker carries it out once or parks it with its reason.
 //!
-//! The first byte says how SN-1 stands, the rest is the message. In it `@csr`, `@other` and `@foreign`
-//! stand for signing requests, and the request id `@id` for the right one.
+//! The first byte says how SN-1 stands, the rest is the message. After a capital letter it is the fields
+//! of one in which a good message differs, a line each: the name, a blank, and JSON or else a text, or
+//! nothing to leave it out. `@csr`, `@other` and `@foreign` stand for signing requests, and the request id
+//! `@id` for the right one.
 
 use cvm_shared::csr::Csr;
 use cvm_shared::ids::SerialNumber;
@@ -17,6 +19,7 @@ use cvm_testkit::site::submission;
 use cvm_testkit::site::view;
 use futures_executor::block_on;
 use serde_json::Value;
+use serde_json::json;
 
 use crate::stage::CSRS;
 use crate::stage::site;
@@ -32,8 +35,13 @@ const MINUTES: u64 = 30;
 pub fn run(input: &[u8], told: &mut Told) {
     let (how, text) = input.split_first().unwrap_or((&b'0', &[]));
     let text = String::from_utf8_lossy(text);
+    let text = if how.is_ascii_uppercase() {
+        composed(&text)
+    } else {
+        text.into_owned()
+    };
     let body = with_id(&filled_in(&text));
-    let site = standing(*how);
+    let site = standing(how % 8);
     let decoded = Order::decode(&body);
     match &decoded {
         Ok(order) => assert_eq!(&Order::decode(&order.encode()).unwrap(), order),
@@ -72,14 +80,14 @@ fn assert_parked_alone(before: &[cvm_shared::record::Record], site: &Site) {
 /// A site where SN-1 has come this far.
 fn standing(how: u8) -> Site {
     let site = site();
-    if matches!(how, b'1'..=b'4') {
-        let csr = (how != b'4').then_some(CSRS[0].as_str());
+    if matches!(how, 1..=4) {
+        let csr = (how != 4).then_some(CSRS[0].as_str());
         let asked = submission("SN-1", sample::TOKEN, csr);
         let answer = block_on(site.ask(asked)).unwrap();
-        if how >= b'2' {
+        if how >= 2 {
             block_on(site.settle(MINUTES));
         }
-        if how == b'3' {
+        if how == 3 {
             block_on(site.ask(confirmation(view(&answer).request_id.as_str())));
         }
         // A mark without its message: as if that was still on its way.
@@ -87,12 +95,26 @@ fn standing(how: u8) -> Site {
             site.world.queue.delete(&message.id);
         }
     }
-    if how == b'5' {
+    if how == 5 {
         let mut row = sample::device("SN-1");
         row.generation = Generation(2);
         site.world.registry.put(row);
     }
     site
+}
+
+/// A good message with these fields in place of its own.
+fn composed(lines: &str) -> String {
+    let mut message =
+        json!({ "v": 1, "requestId": "@id", "serialNumber": "SN-1", "generation": 1 });
+    for line in lines.lines() {
+        let (name, value) = line.split_once(' ').unwrap_or((line, ""));
+        message[name] = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+        if let (true, Some(fields)) = (value.is_empty(), message.as_object_mut()) {
+            fields.remove(name);
+        }
+    }
+    message.to_string()
 }
 
 fn filled_in(text: &str) -> String {

@@ -148,6 +148,16 @@ pub const MESSAGE: &[&str] = &[
     "\\u0000",
     "[[[[[[[[",
     "hunter2",
+    "\nv 1\n",
+    "\nv 2\n",
+    "\nrequestId @id\n",
+    "\nserialNumber SN-2\n",
+    "\nserialNumber SN-3\n",
+    "\ngeneration 2\n",
+    "\ncsr @csr\n",
+    "\ncsr @other\n",
+    "\ncsr @foreign\n",
+    "\nlater {\"x\":1}\n",
 ];
 
 /// For credentials, nonces, proofs, verifiers and bundles.

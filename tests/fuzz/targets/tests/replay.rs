@@ -1,5 +1,7 @@
 //! Runs every committed input through its target: no fuzzer, no instrumentation, seconds.
 
+#![expect(clippy::expect_used, reason = "a test may panic")]
+
 use std::path::Path;
 use std::path::PathBuf;
 

@@ -52,7 +52,6 @@ pub fn strangers_logins(now: u64) -> Vec<(String, Request)> {
         (KNOWN, "x".to_owned()),
         (DISABLED, token(DISABLED)),
         (DISABLED, "x".to_owned()),
-        // B57.
         (PROOF_ONLY, token(PROOF_ONLY)),
         // Refused as long as the stack is told that there are none.
         (WEAK, token(WEAK)),
@@ -82,10 +81,16 @@ pub fn strangers_logins(now: u64) -> Vec<(String, Request)> {
 }
 
 fn strangers(now: u64) -> Rows {
-    let mut rows = Rows::of("B60");
+    let (mut rows, mut bound) = (Rows::of("B60"), Rows::of("B57"));
     for (what, request) in strangers_logins(now) {
+        let rows = if what.contains(PROOF_ONLY) {
+            &mut bound
+        } else {
+            &mut rows
+        };
         rows.add(what, &request, unauthorized());
     }
+    rows.list.extend(bound.list);
     for call in calls().into_iter().skip(1) {
         rows.add("no login at all", &call, unauthorized());
     }

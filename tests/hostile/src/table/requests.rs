@@ -1,9 +1,8 @@
-//! Rows of signing requests. Each is sent by a device of its own, with its right secret: one device may not ask
-//! so often.
+//! Rows of signing requests. They are sent with the right secret.
 
 use cvm_shared::record::Record;
 
-use crate::cast::fresh;
+use crate::cast::busy;
 use crate::cast::token;
 use crate::event::Request;
 use crate::event::body;
@@ -19,7 +18,7 @@ pub(super) fn refused<'a>(
     csr: &str,
     rule: &'static str,
 ) -> &'a mut Row {
-    let device = fresh();
+    let device = busy();
     let own = token(device.serial.as_str());
     let request = Request::submission(body(device.serial.as_str(), &own, Some(csr)));
     let row = rows.add(what, &request, bad_csr(rule));

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::cast::KNOWN;
 use crate::cast::UNKNOWN;
-use crate::cast::fresh;
+use crate::cast::busy;
 use crate::cast::prover;
 use crate::cast::token;
 use crate::event::Request;
@@ -90,7 +90,7 @@ fn in_bodies(rows: &mut Rows, text: &str) {
     };
     let due = sized(&as_token, due);
     rows.add(what("token in the body"), &as_token, due);
-    let device = fresh();
+    let device = busy();
     let own = token(device.serial.as_str());
     let as_csr = Request::submission(body(device.serial.as_str(), &own, Some(text)));
     let due = sized(&as_csr, bad_csr(""));
@@ -212,7 +212,7 @@ fn due_of_form(text: &str) -> Expected {
 fn around(rows: &mut Rows, text: &str) {
     let what = |place: &str| format!("{place} {:?}", short(text));
     let good = || Request::submission(body(KNOWN, &token(KNOWN), None));
-    let device = fresh();
+    let device = busy();
     let own = token(device.serial.as_str());
     let path = Request::get(format!("{CERTIFICATES_PATH}/{text}"));
     let path = path.token(device.serial.as_str(), &own);
