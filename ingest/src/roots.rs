@@ -10,9 +10,11 @@ use crate::problem::Refused;
 /// `GET /v1/trust-bundle`: the roots, or 304 if the device has this version of them.
 pub(crate) fn trust_bundle(trust: &TrustBundle, asked: &Asked) -> Result<Answer, Refused> {
     let known = asked.header("if-none-match")?.unwrap_or_default();
+    // By weak comparison (RFC 9110, 13.1.2): a cache in between may have weakened the tag.
     let has_it = known
         .split(',')
-        .any(|tag| matches!(tag.trim(), "*") || tag.trim() == trust.etag());
+        .map(str::trim)
+        .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == trust.etag());
     let answer = if has_it {
         Answer::empty(StatusCode::NOT_MODIFIED)
     } else {

@@ -59,13 +59,31 @@ impl Footprint {
     }
 
     /// The calls that were made since, by name.
-    pub fn calls_since(&self, before: &Self) -> BTreeMap<String, u64> {
-        let since = |(name, count): (&String, &u64)| {
-            let made = count - before.calls.get(name).copied().unwrap_or_default();
-            (made > 0).then(|| (name.clone(), made))
-        };
-        self.calls.iter().filter_map(since).collect()
+    pub fn calls_since(&self, before: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+        since(&self.calls, before)
     }
+
+    /// Whether all else is as it was.
+    pub fn is_like(&self, before: &Self) -> bool {
+        let calls = self.calls.clone();
+        let before = Self {
+            calls,
+            ..before.clone()
+        };
+        *self == before
+    }
+}
+
+/// How often each call was made between two counts.
+pub fn since(
+    after: &BTreeMap<String, u64>,
+    before: &BTreeMap<String, u64>,
+) -> BTreeMap<String, u64> {
+    let made = |(name, count): (&String, &u64)| {
+        let made = count - before.get(name).copied().unwrap_or_default();
+        (made > 0).then(|| (name.clone(), made))
+    };
+    after.iter().filter_map(made).collect()
 }
 
 fn by_key(items: Vec<Value>, key: &str) -> BTreeMap<String, Value> {

@@ -1,5 +1,7 @@
 //! Compares what came back and what was left with what a row expects, and names every difference.
 
+use std::collections::BTreeMap;
+
 use cvm_lambda::function::InvokeError;
 use serde_json::Value;
 
@@ -142,7 +144,7 @@ fn headers(answer: &Value) -> Vec<String> {
 
 /// What is wrong with what was left.
 pub fn effect(row: &Row, before: &Footprint, after: &Footprint) -> Vec<String> {
-    let mut faults = calls(row, before, after);
+    let mut faults = calls(row, &after.calls_since(&before.calls));
     let rows = after.changed_rows(before);
     let guards = after.changed_guards(before);
     let own: Vec<&str> = row.devices.iter().map(|own| own.serial.as_str()).collect();
@@ -153,7 +155,7 @@ pub fn effect(row: &Row, before: &Footprint, after: &Footprint) -> Vec<String> {
     };
     let is_nonce = |key: &String| key.starts_with("nonce#");
     match row.leaves {
-        Leaves::Nothing | Leaves::Login => {
+        Leaves::Nothing | Leaves::Lookup => {
             must(rows.is_empty() && guards.is_empty(), "it left something")
         }
         Leaves::Nonce => must(
@@ -176,7 +178,7 @@ pub fn effect(row: &Row, before: &Footprint, after: &Footprint) -> Vec<String> {
 }
 
 /// What a stranger's request may call: a device's row, once. (A good login may also bind its key.)
-fn calls(row: &Row, before: &Footprint, after: &Footprint) -> Vec<String> {
+pub fn calls(row: &Row, made: &BTreeMap<String, u64>) -> Vec<String> {
     let allowed: &[(&str, u64)] = match (row.leaves, &row.expected) {
         (Leaves::Request, _) => &[
             ("GetItem", 1),
@@ -185,7 +187,7 @@ fn calls(row: &Row, before: &Footprint, after: &Footprint) -> Vec<String> {
             ("SendMessage", 1),
             ("UpdateItem", 1),
         ],
-        (Leaves::Login, _) => &[("GetItem", 1)],
+        (Leaves::Lookup, _) => &[("GetItem", 1)],
         (Leaves::Nonce, _) => &[("GetItem", 1), ("PutItem", 2)],
         (Leaves::Nothing, Expected::Refused { status: 401, .. }) => &[("GetItem", 1)],
         (
@@ -199,7 +201,6 @@ fn calls(row: &Row, before: &Footprint, after: &Footprint) -> Vec<String> {
         }
         (Leaves::Nothing, _) => &[],
     };
-    let made = after.calls_since(before);
     let too_many = |(name, count): (&String, &u64)| {
         let most = allowed.iter().find(|(known, _)| known == name);
         (*count > most.map_or(0, |(_, most)| *most)).then(|| format!("{count} calls of {name}"))

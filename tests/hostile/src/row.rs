@@ -28,10 +28,10 @@ pub enum Expected {
 /// What may be left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leaves {
-    /// Nothing, and nothing but the device's row was looked at.
+    /// Nothing.
     Nothing,
-    /// Nothing, but the device was looked up and its login was good.
-    Login,
+    /// Nothing, but the device was looked up.
+    Lookup,
     /// One used nonce: the login was good, what came after it was not.
     Nonce,
     /// An open request of the device.
@@ -58,9 +58,9 @@ pub struct Row {
 }
 
 impl Row {
-    /// The same, noticed only after a good login.
-    pub fn after_login(&mut self) -> &mut Self {
-        self.leaves = Leaves::Login;
+    /// The same, noticed only after the device was looked up.
+    pub fn after_lookup(&mut self) -> &mut Self {
+        self.leaves = Leaves::Lookup;
         self
     }
 

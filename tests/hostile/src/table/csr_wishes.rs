@@ -205,12 +205,12 @@ fn attributes() -> Rows {
         (
             "two lists of extensions",
             attribute(EXTENSION_REQUEST, &[seq(&[]), authority.clone()]),
-            only,
+            "attribute",
         ),
         (
             "no list of extensions",
             attribute(EXTENSION_REQUEST, &[]),
-            only,
+            "attribute",
         ),
         (
             "an unknown attribute",

@@ -94,11 +94,12 @@ fn strangers() -> Rows {
         let old = json!({ "seriaNum": serial, "accessToken": shown }).to_string();
         let request = Request::new("POST", "/").text(old);
         let request = request.header("content-type", "application/json");
-        rows.add(
+        let row = rows.add(
             format!("{serial} at the ancestor"),
             &request,
             Expected::Answered(401),
         );
+        row.after_lookup();
     }
     rows
 }

@@ -261,11 +261,11 @@ fn misplaced() -> Rows {
         .hides(&*own);
     let beside = Request::submission(body(KNOWN, &own, None)).token(KNOWN, &own);
     rows.add("a token in header and body", &beside, bad(&["deviceToken"]))
-        .after_login()
+        .after_lookup()
         .hides(&*own);
     let other = Request::submission(r#"{"serialNumber":"SN-2"}"#).token(KNOWN, &own);
     rows.add("two serials", &other, bad(&["serialNumber"]))
-        .after_login()
+        .after_lookup()
         .hides(&*own);
     let mut rows_106 = Rows::of("B106");
     let request = Request::submission(body(KNOWN, "wrong", None));

@@ -35,6 +35,7 @@ use cvm_testkit::vault::MemoryVault;
 use http::HeaderValue;
 use http::Method;
 
+use crate::cast::weak_looking_device;
 use crate::timing::table::EvenTable;
 
 /// How many devices of each kind there are: one alone would be warm in the caches.
@@ -156,18 +157,10 @@ fn near(token: &DeviceToken) -> DeviceToken {
 fn device(kind: Kind, number: usize) -> Record {
     let name = serial(kind, number);
     let mut record = sample::device(&name);
-    let own = secret(&name);
-    record.verifier = match kind {
-        // Of some other secret: nobody here shows the right one, and to derive it takes its time.
-        Kind::Weak => {
-            let verifier = Verifier::derive(&record.serial, &own).to_text();
-            let salted = verifier.replacen("cvm1.", &format!("cvm1s.{}.", "A".repeat(22)), 1);
-            Verifier::parse(&salted).unwrap()
-        }
-        Kind::Known | Kind::Unknown | Kind::Disabled | Kind::ProofOnly => {
-            Verifier::derive(&record.serial, &own)
-        }
-    };
+    record.verifier = Verifier::derive(&record.serial, &secret(&name));
+    if kind == Kind::Weak {
+        record.verifier = weak_looking_device(&name).verifier;
+    }
     record.proof_only = kind == Kind::ProofOnly;
     if kind == Kind::Disabled {
         record.state = State::Disabled;

@@ -83,21 +83,16 @@ async fn storm(play: &mut Play) {
         lose_response: 0.15,
         fail: 0.2,
     };
-    const SERIALS: [&str; LIVES.len()] = [
-        "SN-storm-1",
-        "SN-storm-2",
-        "SN-storm-3",
-        "SN-storm-4",
-        "SN-storm-5",
-        "SN-storm-6",
-        "SN-storm-7",
-        "SN-storm-8",
-    ];
-    for (serial, life) in SERIALS.into_iter().zip(LIVES) {
+    for (serial, life) in [
+        ("SN-storm-1", LIVES[0]),
+        ("SN-storm-2", LIVES[1]),
+        ("SN-storm-3", LIVES[4]),
+        ("SN-storm-4", LIVES[6]),
+    ] {
         let life = life.of_another(serial);
         play.stage.backend.put(&device(serial)).await.unwrap();
         play.stage.account().set_faults(faults);
-        let tried = tokio::time::timeout(Duration::from_secs(20), lives::try_to_live(play, life));
+        let tried = tokio::time::timeout(Duration::from_secs(8), lives::try_to_live(play, life));
         // One that takes too long has been in the storm for long enough.
         let _late = Box::pin(tried).await;
         play.stage.account().set_faults(FaultOptions::default());

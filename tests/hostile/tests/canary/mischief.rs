@@ -15,7 +15,7 @@ use crate::play::Play;
 /// What is put where it does not belong, one for each place.
 pub(crate) const MARKS: [&str; 22] = [
     "hush-mark-wrong-token",
-    "hush-mark-in-serial",
+    "hush-mark.in.serial",
     "hush-mark-in-csr",
     "hush-mark-as-key",
     "hush-mark-cut-off",
