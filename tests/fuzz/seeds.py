@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Writes the seeds in corpus/, one folder for each target. Run it by hand; its output is committed.
 
-Needs openssl for the signing requests; their keys are thrown away, so each run makes other ones. The
-formats are told in the targets' own files; seeds_texts.py has the texts.
+With the argument "csr" the signing requests are made anew, too: that needs openssl, and their keys are
+thrown away. The formats are told in the targets' own files; seeds_texts.py has the texts.
 """
 
 import base64
 import json
 import pathlib
 import subprocess
+import sys
 import tempfile
 
 import seeds_texts as texts
@@ -20,8 +21,7 @@ VECTORS = HERE / "../../shared/vectors"
 def write(target, seeds):
     folder = HERE / "corpus" / target
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.iterdir():
-        old.unlink()
+    # What lies there besides is left alone: it was found.
     for name, content in seeds.items():
         content = content.encode() if isinstance(content, str) else content
         (folder / name).write_bytes(content)
@@ -169,7 +169,8 @@ def proofs():
 
 def main():
     write("http", texts.http())
-    write("csr", csrs())
+    if "csr" in sys.argv[1:]:
+        write("csr", csrs())
     write("message", texts.MESSAGE)
     write("proof", proofs())
     write("import", texts.IMPORT)

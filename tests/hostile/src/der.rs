@@ -36,7 +36,7 @@ pub fn oid(dotted: &str) -> Vec<u8> {
     tlv(6, ObjectIdentifier::new(dotted).unwrap().as_bytes())
 }
 
-/// A UTF8String.
+/// A `UTF8String`.
 pub fn utf8(text: &str) -> Vec<u8> {
     tlv(12, text.as_bytes())
 }

@@ -1,5 +1,10 @@
 //! Compares what came back and what was left with what a row expects, and names every difference.
 
+#![expect(
+    clippy::match_same_arms,
+    reason = "each case is judged by itself, though some come to the same"
+)]
+
 use std::collections::BTreeMap;
 
 use cvm_lambda::function::InvokeError;
@@ -156,7 +161,7 @@ pub fn effect(row: &Row, before: &Footprint, after: &Footprint) -> Vec<String> {
     let is_nonce = |key: &String| key.starts_with("nonce#");
     match row.leaves {
         Leaves::Nothing | Leaves::Lookup => {
-            must(rows.is_empty() && guards.is_empty(), "it left something")
+            must(rows.is_empty() && guards.is_empty(), "it left something");
         }
         Leaves::Nonce => must(
             rows.is_empty() && guards.len() == 1 && guards.iter().all(is_nonce),

@@ -58,11 +58,10 @@ fn main() -> ExitCode {
 
 /// Whether nothing went wrong in any target.
 fn run(args: &Args) -> Result<bool, Trouble> {
-    // Of this crate, which lies two folders below the tests' own.
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("..")
         .canonicalize()?;
-    let work = fuzz.join("../../target/fuzz");
+    let work = fuzz.join("../..").canonicalize()?.join("target/fuzz");
     let hunter = builder::hunter(&fuzz, &work)?;
     let chase = Chase {
         hunter,

@@ -2,7 +2,7 @@
 //! form is what was made.
 //!
 //! The first byte says which reader gets the rest. In texts `@proof` stands for a proof that holds and
-//! `@nonce` for a server's nonce that is good.
+//! `@nonce` for a server's nonce that is good, `@old` for one that has just ended.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -43,8 +43,12 @@ const SERVER_KEY: [u8; 32] = [7; 32];
 /// Gives the rest of the input to the reader that its first byte names.
 pub fn run(input: &[u8], told: &mut Told) {
     let (reader, bytes) = input.split_first().unwrap_or((&b'c', &[]));
-    let nonce = NonceKey::new(NONCE_KEY).issue(NOW, [1; 16]);
-    let names = [("@proof", right_proof()), ("@nonce", nonce)];
+    let issued = |at| NonceKey::new(NONCE_KEY).issue(UnixMillis(at), [1; 16]);
+    let names = [
+        ("@proof", right_proof()),
+        ("@nonce", issued(NOW.0)),
+        ("@old", issued(NOW.0 - NONCE_LIFE * 1000)),
+    ];
     let names = names.each_ref().map(|(name, text)| (*name, text.as_str()));
     let filled = filled(bytes, &names);
     let text = String::from_utf8_lossy(&filled);

@@ -23,6 +23,7 @@ use http::HeaderValue;
 
 use crate::legacy;
 use crate::stage::Sent;
+use crate::texts::CANARY;
 use crate::texts::find;
 use crate::texts::loosened;
 
@@ -252,10 +253,11 @@ fn holds_token(text: &[u8]) -> bool {
 
 const KEY_LABEL: &[u8] = b"PRIVATE KEY";
 
-/// What nobody may see: the token, and whatever is as good as it or is kept in the table.
+/// What nobody may see: the token, whatever is as good as it or is kept in the table, and what was sent
+/// for a secret.
 static SECRETS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let token = sample::TOKEN.as_bytes();
-    let mut secrets = vec![token.to_vec(), KEY_LABEL.to_vec()];
+    let mut secrets = vec![token.to_vec(), CANARY.into(), KEY_LABEL.to_vec()];
     for serial in ["SN-1", "SN-2", "SN-3", "SN-4"] {
         let label = format!("cvm-v1:client-key:{serial}");
         let client_key = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, token), label.as_bytes());

@@ -109,7 +109,7 @@ fn extensions() -> Rows {
     for (what, wish, rule) in [
         (
             "CA:TRUE",
-            extension("2.5.29.19", true, &seq(&[yes.clone()])),
+            extension("2.5.29.19", true, &seq(std::slice::from_ref(&yes))),
             authority,
         ),
         (

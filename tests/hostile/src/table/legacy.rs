@@ -214,30 +214,31 @@ fn strings(text: &str) -> Rows {
     let is_serial = fits(":_-", 128, |c| c.is_ascii_alphanumeric());
     let is_token = fits("", 512, |c| c.is_ascii_graphic() && !"\",\\".contains(c));
     let short: String = text.chars().take(24).collect();
-    for (number, request) in ways(text, "t").into_iter().enumerate() {
-        let due = if is_serial {
-            unauthorized()
-        } else {
-            bad(&["serialNumber"])
-        };
-        rows.add(
-            format!("serial {short:?} in way {number}"),
-            &request,
-            sized(&request, due),
-        );
-    }
-    for (number, request) in ways(KNOWN, text).into_iter().enumerate() {
-        let due = if is_token {
-            unauthorized()
-        } else {
-            bad(&["deviceToken"])
-        };
-        rows.add(
-            format!("token {short:?} in way {number}"),
-            &request,
-            sized(&request, due),
-        );
-    }
+    // Each text goes one way as a serial number and another way as a token.
+    let as_serial = ways(text, "t").swap_remove(text.len() % 4);
+    let due = if is_serial {
+        unauthorized()
+    } else {
+        bad(&["serialNumber"])
+    };
+    let due = sized(&as_serial, due);
+    rows.add(
+        format!("serial {short:?}, {}", as_serial.method),
+        &as_serial,
+        due,
+    );
+    let as_token = ways(KNOWN, text).swap_remove((text.len() + 1) % 4);
+    let due = if is_token {
+        unauthorized()
+    } else {
+        bad(&["deviceToken"])
+    };
+    let due = sized(&as_token, due);
+    rows.add(
+        format!("token {short:?}, {}", as_token.method),
+        &as_token,
+        due,
+    );
     rows
 }
 

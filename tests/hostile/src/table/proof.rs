@@ -137,13 +137,13 @@ fn elsewhere(now: UnixMillis) -> Rows {
     let captured = Request::submission("{}").proven(&prover(KNOWN), stamp, &own_nonce());
     let changes: [(&str, fn(&mut Request)); 8] = [
         ("another host", |request| {
-            "api.example.org".clone_into(&mut request.host)
+            "api.example.org".clone_into(&mut request.host);
         }),
         ("a host within", |request| {
-            "x.api.example.com".clone_into(&mut request.host)
+            "x.api.example.com".clone_into(&mut request.host);
         }),
         ("the host with a port", |request| {
-            "api.example.com:443".clone_into(&mut request.host)
+            "api.example.com:443".clone_into(&mut request.host);
         }),
         ("no host", |request| request.host.clear()),
         ("a poll", |request| {
@@ -151,10 +151,10 @@ fn elsewhere(now: UnixMillis) -> Rows {
             request.path = format!("{CERTIFICATES_PATH}/x");
         }),
         ("a confirmation", |request| {
-            request.path = format!("{CERTIFICATES_PATH}/x/confirm")
+            request.path = format!("{CERTIFICATES_PATH}/x/confirm");
         }),
         ("another body", |request| {
-            request.body = Some(r#"{"csr":"x"}"#.to_owned())
+            request.body = Some(r#"{"csr":"x"}"#.to_owned());
         }),
         ("no body", |request| request.body = None),
     ];

@@ -53,7 +53,7 @@ fn methods() -> Rows {
     }));
     for (method, path) in all {
         let mut request = good();
-        request.method = method.to_owned();
+        method.clone_into(&mut request.method);
         request.path.clone_from(path);
         rows.add(format!("{method} {path}"), &request, wrong_method())
             .hides(token(KNOWN));
@@ -152,8 +152,8 @@ fn paths() -> Rows {
     ] {
         for method in ["GET", "POST"] {
             let mut request = good();
-            request.method = method.to_owned();
-            request.path = path.to_owned();
+            method.clone_into(&mut request.method);
+            path.clone_into(&mut request.path);
             rows.add(format!("{method} {path:?}"), &request, not_found())
                 .hides(token(KNOWN));
         }

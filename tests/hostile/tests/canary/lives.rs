@@ -35,6 +35,7 @@ use crate::play::Play;
 pub(crate) const PASSWORD: &str = "hush-mark-challenge-password";
 
 /// A life.
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Life {
     pub(crate) serial: &'static str,

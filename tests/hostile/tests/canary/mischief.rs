@@ -64,15 +64,16 @@ pub(crate) async fn all(play: &mut Play) {
     nobody_home(play).await;
 }
 
+#[expect(clippy::too_many_lines, reason = "a table is as long as its rows")]
 fn requests() -> Vec<Request> {
     let submit = |text: String| Request::submission(text);
     let poll = || Request::get(format!("{CERTIFICATES_PATH}/x"));
     let m = MARKS;
     let login = |value: String| poll().header("authorization", value);
     let mut other_method = poll();
-    other_method.method = m[17].to_owned();
+    m[17].clone_into(&mut other_method.method);
     let mut other_host = poll();
-    other_host.host = m[16].to_owned();
+    m[16].clone_into(&mut other_host.host);
     let mut bad_base64 = submit(format!("{}%", BASE64_STANDARD.encode(m[18])));
     bad_base64.base64 = true;
     vec![

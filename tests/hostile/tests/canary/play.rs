@@ -162,11 +162,12 @@ impl Play {
         }
         for wire in &self.wires {
             let (sent, received) = wire.heard();
-            sent.into_iter()
-                .for_each(|page| add(Kind::Sent, wire.url(), page));
-            received
-                .into_iter()
-                .for_each(|page| add(Kind::Received, wire.url(), page));
+            for page in sent {
+                add(Kind::Sent, wire.url(), page);
+            }
+            for page in received {
+                add(Kind::Received, wire.url(), page);
+            }
         }
         places
     }
