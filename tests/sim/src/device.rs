@@ -207,6 +207,11 @@ impl Device {
                 self.pause(answer).await;
                 again
             }
+            // Its nonce was used up by a call whose answer was lost on the way to the door.
+            StatusCode::BAD_REQUEST if self.is_stale(answer) => {
+                self.pause(answer).await;
+                again
+            }
             // Reset meanwhile.
             StatusCode::NOT_FOUND => {
                 self.pause(answer).await;
@@ -326,6 +331,10 @@ impl Device {
                     self.pause(&answer).await;
                     return Step::Confirm(id, certificate);
                 }
+                StatusCode::BAD_REQUEST if self.is_stale(&answer) => {
+                    self.pause(&answer).await;
+                    return Step::Confirm(id, certificate);
+                }
                 StatusCode::UNAUTHORIZED => return Step::GivenUp,
                 // Taken away meanwhile, by an operator or because it had expired.
                 StatusCode::NOT_FOUND | StatusCode::CONFLICT => {
@@ -336,6 +345,11 @@ impl Device {
             }
         }
         Step::Done
+    }
+
+    /// Whether a proof was refused for its nonce: a fresh one helps.
+    fn is_stale(&self, answer: &Answer) -> bool {
+        self.prover.is_some() && answer.body.contains("\"bad_nonce\"")
     }
 
     /// What was confirmed is what was installed, unless an operator was faster.

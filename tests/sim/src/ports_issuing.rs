@@ -97,9 +97,9 @@ impl Issuer for Port<MemoryIssuer> {
         );
         let site = self.site.clone();
         let keeps = self.site.scenario.flaw == Flaw::RetiresNothing;
-        let half = self
-            .site
-            .chance(self.site.scenario.weather.rates[Fault::Half as usize]);
+        // Only these calls can be half done, and there are few of them.
+        let rate = self.site.scenario.weather.rates[Fault::Half as usize];
+        let half = self.site.chance((rate * 5.0).min(0.5));
         self.call(Call::Retire, what, move || {
             if half {
                 site.count("faults", Fault::Half.name());

@@ -34,8 +34,10 @@ use cvm_testkit::time::HandClock;
 use cvm_testkit::vault::MemoryVault;
 use http::HeaderValue;
 use http::Method;
+use rand::rngs::StdRng;
 
 use crate::cast::weak_looking_device;
+use crate::timing::sample::shuffle;
 use crate::timing::table::EvenTable;
 
 /// How many devices of each kind there are: one alone would be warm in the caches.
@@ -125,16 +127,14 @@ pub fn classes(mode: Mode) -> Vec<Class> {
     all
 }
 
-/// Names of one length, so that no name is told by how long it takes to hash.
-fn serial(kind: Kind, number: usize) -> String {
-    let letter = match kind {
-        Kind::Known => 'K',
-        Kind::Unknown => 'U',
-        Kind::Disabled => 'D',
-        Kind::Weak => 'W',
-        Kind::ProofOnly => 'P',
-    };
-    format!("SN-{number:04}-{letter}")
+/// What is asked between two classes, so that each finds the caches as the one before did.
+pub const BETWEEN: Class = class("between", Kind::Known, Shown::Wrong);
+
+/// Names of one length, so that no name is told by how long it takes to hash. Each class has devices of its own: what is
+/// asked for more often is nearer in the caches.
+fn serial(class: &Class, number: usize) -> String {
+    let digest = cvm_shared::bundle::digest(format!("{} {number}", class.name).as_bytes());
+    format!("SN-{}", &digest[..12])
 }
 
 /// 43 characters of base64url, as those of real devices.
@@ -154,29 +154,32 @@ fn near(token: &DeviceToken) -> DeviceToken {
     DeviceToken::parse(engine.encode(bytes)).unwrap()
 }
 
-fn device(kind: Kind, number: usize) -> Record {
-    let name = serial(kind, number);
+/// A device of a class, and whether it is in the table.
+fn device(class: &Class, number: usize) -> (Record, bool) {
+    let name = serial(class, number);
     let mut record = sample::device(&name);
     record.verifier = Verifier::derive(&record.serial, &secret(&name));
-    if kind == Kind::Weak {
+    if class.kind == Kind::Weak {
         record.verifier = weak_looking_device(&name).verifier;
     }
-    record.proof_only = kind == Kind::ProofOnly;
-    if kind == Kind::Disabled {
+    record.proof_only = class.kind == Kind::ProofOnly;
+    if class.kind == Kind::Disabled {
         record.state = State::Disabled;
     }
-    record
+    (record, class.kind != Kind::Unknown)
 }
 
-/// The door of a mode.
-pub fn door(mode: Mode) -> TimedDoor {
-    let kinds = [Kind::Known, Kind::Disabled, Kind::Weak, Kind::ProofOnly];
-    let rows = kinds
-        .into_iter()
-        .flat_map(|kind| (0..EACH).map(move |number| device(kind, number)));
+/// A door of a mode. Where its rows come to lie in memory is chance.
+pub fn door(mode: Mode, random: &mut StdRng) -> TimedDoor {
+    let classes = classes(mode).into_iter().chain([BETWEEN]);
+    let mut names: Vec<(Class, usize)> = classes
+        .flat_map(|class| (0..EACH).map(move |number| (class, number)))
+        .collect();
+    shuffle(&mut names, random);
+    let rows = names.iter().map(|(class, number)| device(class, *number));
     let (clock, random) = (HandClock::new(), CountedRandom::default());
     Door {
-        registry: EvenTable::new(rows.collect(), device(Kind::Known, EACH)),
+        registry: EvenTable::new(rows.collect()),
         queue: MemoryQueue::new(clock.clone()),
         vault: MemoryVault::default(),
         guard: MemoryGuard::default(),
@@ -204,7 +207,7 @@ pub fn door(mode: Mode) -> TimedDoor {
 impl Class {
     /// Its request of this round.
     pub fn ask(&self, mode: Mode, door: &TimedDoor, round: usize) -> Asked {
-        let name = serial(self.kind, round % EACH);
+        let name = serial(self, round % EACH);
         let mut poll = asked(Method::GET, "/v1/certificates/0123456789abcdef", None, b"");
         let value = match mode {
             Mode::Token | Mode::Stretched => self.token(&name, round),
@@ -217,12 +220,19 @@ impl Class {
         poll
     }
 
+    /// All are made each time, whichever is shown: how they are made must not show either.
+    fn secret(&self, name: &str, round: usize) -> DeviceToken {
+        let (wrong, right) = (secret(&format!("wrong {round}")), secret(name));
+        let near = near(&right);
+        match self.shown {
+            Shown::Wrong => wrong,
+            Shown::Near => near,
+            Shown::Right => right,
+        }
+    }
+
     fn token(&self, name: &str, round: usize) -> String {
-        let token = match self.shown {
-            Shown::Wrong => secret(&format!("wrong {round}")),
-            Shown::Near => near(&secret(name)),
-            Shown::Right => secret(name),
-        };
+        let token = self.secret(name, round);
         format!("CVM1-TOKEN serial=\"{name}\",token=\"{}\"", token.expose())
     }
 
@@ -274,13 +284,15 @@ pub fn answer(door: &TimedDoor, asked: Asked) -> Answer {
 mod tests {
     use std::collections::BTreeSet;
 
+    use rand::SeedableRng as _;
+
     use super::*;
 
     #[test]
     fn every_class_is_refused_in_the_same_words() {
         // A stretched one takes a second each without optimisation.
         for mode in [Mode::Token, Mode::Proof] {
-            let door = door(mode);
+            let door = door(mode, &mut StdRng::seed_from_u64(1));
             let mut seen = BTreeSet::new();
             for class in classes(mode) {
                 let answer = answer(&door, class.ask(mode, &door, 3));
@@ -294,8 +306,11 @@ mod tests {
     #[test]
     fn the_right_login_would_be_let_in() {
         for mode in [Mode::Token, Mode::Proof] {
-            let door = door(mode);
-            let right = class("right", Kind::Known, Shown::Right);
+            let door = door(mode, &mut StdRng::seed_from_u64(1));
+            let right = Class {
+                shown: Shown::Right,
+                ..BETWEEN
+            };
             assert_eq!(answer(&door, right.ask(mode, &door, 3)).status, 404);
         }
     }

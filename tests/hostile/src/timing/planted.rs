@@ -36,14 +36,7 @@ fn early_exit(samples: usize, seed: u64) -> Planted {
     let names = ["SN-known", "SN-other"].map(serial);
     let login = |name: &SerialNumber| careless_login(&known, name, &token);
     let mut random = StdRng::seed_from_u64(seed);
-    let times = interleaved(
-        2,
-        samples,
-        &mut random,
-        |thing, _| &names[thing],
-        login,
-        |_| (),
-    );
+    let times = interleaved(2, samples, &mut random, |thing, _| &names[thing], login);
     Planted {
         name: "unknown serial leaves before the verifier",
         found: Comparison::of(&times[0], &times[1]),
@@ -69,14 +62,7 @@ fn byte_by_byte(samples: usize, seed: u64) -> Planted {
         pairs.all(|(one, other)| black_box(one == other))
     };
     let mut random = StdRng::seed_from_u64(seed);
-    let times = interleaved(
-        2,
-        samples,
-        &mut random,
-        |thing, _| &shown[thing],
-        compare,
-        |_| (),
-    );
+    let times = interleaved(2, samples, &mut random, |thing, _| &shown[thing], compare);
     Planted {
         name: "compare that stops at the first difference",
         found: Comparison::of(&times[0], &times[1]),

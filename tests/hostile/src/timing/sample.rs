@@ -14,7 +14,6 @@ pub fn interleaved<P, T>(
     random: &mut StdRng,
     mut prepare: impl FnMut(usize, usize) -> P,
     mut run: impl FnMut(P) -> T,
-    mut passed: impl FnMut(usize),
 ) -> Vec<Vec<f64>> {
     let mut samples = vec![Vec::with_capacity(rounds); things];
     let mut order: Vec<usize> = (0..things).collect();
@@ -29,7 +28,6 @@ pub fn interleaved<P, T>(
                 samples[thing].push(took);
             }
         }
-        passed(round.saturating_sub(warm_up));
     }
     samples
 }
@@ -43,7 +41,7 @@ fn timed<T>(work: impl FnOnce() -> T) -> (f64, T) {
 }
 
 /// Fisher and Yates.
-fn shuffle(order: &mut [usize], random: &mut StdRng) {
+pub fn shuffle<T>(order: &mut [T], random: &mut StdRng) {
     for last in (1..order.len()).rev() {
         order.swap(last, random.random_range(0..=last));
     }
@@ -62,7 +60,7 @@ mod tests {
         let ran = RefCell::new(Vec::new());
         let mut random = StdRng::seed_from_u64(1);
         let note = |thing| ran.borrow_mut().push(thing);
-        let samples = interleaved(3, 100, &mut random, |thing, _| thing, note, |_| ());
+        let samples = interleaved(3, 100, &mut random, |thing, _| thing, note);
         assert!(samples.iter().all(|list| list.len() == 100));
         let ran = ran.into_inner();
         assert_eq!(ran.len(), 3 * 110);
