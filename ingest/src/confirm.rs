@@ -36,10 +36,9 @@ where
     /// `POST /v1/certificates/{requestId}/confirm`. Repeatable.
     pub(crate) async fn confirm(&self, asked: &Asked, id: &str) -> Result<Answer, Refused> {
         let who = Credentials::of(asked)?.ok_or(Refused::Unauthorized)?;
-        let admitted = self.login(&who, asked, Effect::Some).await?;
+        let admitted = self.login(&who, asked, Effect::Changes).await?;
         let confirmed = self.confirmed(*admitted.row, id).await;
-        let answer = confirmed.unwrap_or_else(|refused| refused.tell());
-        Ok(admitted.countersign.sign(answer))
+        Ok(admitted.countersign.sign(confirmed))
     }
 
     async fn confirmed(&self, row: Record, id: &str) -> Result<Answer, Refused> {

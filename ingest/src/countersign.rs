@@ -5,6 +5,7 @@ use cvm_shared::proof::Canonical;
 use cvm_shared::verifier::Verifier;
 
 use crate::http::Answer;
+use crate::problem::Refused;
 
 /// Proves answers to one request, if that request was proven.
 #[derive(Debug)]
@@ -15,8 +16,9 @@ impl Countersign {
         Self(proven.map(|text| (text, verifier.clone())))
     }
 
-    /// The answer with its proof. It covers status and body as they are now: the last thing done to it.
-    pub(crate) fn sign(&self, answer: Answer) -> Answer {
+    /// The answer, or the refusal, with its proof. It covers status and body as they are now: the last thing done to it.
+    pub(crate) fn sign(&self, answered: Result<Answer, Refused>) -> Answer {
+        let answer = answered.unwrap_or_else(|refused| refused.tell());
         match &self.0 {
             None => answer,
             Some((text, verifier)) => {

@@ -1,5 +1,7 @@
 //! The door's ports and terms, and what a process of it knows by itself.
 
+use cvm_shared::ports::Clock;
+use cvm_shared::ports::Depth;
 use cvm_shared::ports::Random;
 use cvm_shared::trust::TrustBundle;
 
@@ -69,6 +71,23 @@ impl Own {
     }
 }
 
+impl<R, Q, V, G, C, N> Door<R, Q, V, G, C, N>
+where
+    Q: Depth,
+    C: Clock,
+    N: Random,
+{
+    /// Whole seconds that a device is told to wait whose request is in the queue.
+    pub(crate) async fn wait_in_queue(&self) -> u64 {
+        let random = self.random.bytes();
+        let told = self
+            .own
+            .gauge
+            .wait(&self.queue, &self.terms.poll, &self.clock, random);
+        told.await
+    }
+}
+
 /// A key that makes a stand-in verifier for each serial number. Not printable: who has it can tell
 /// stand-ins from the real thing.
 #[derive(Clone)]
@@ -77,10 +96,7 @@ pub(crate) struct DummyKey(pub(crate) [u8; 32]);
 impl DummyKey {
     /// A fresh key for this process.
     pub(crate) fn fresh(random: &impl Random) -> Self {
-        let mut key = [0; 32];
-        key[..16].copy_from_slice(&random.bytes());
-        key[16..].copy_from_slice(&random.bytes());
-        Self(key)
+        Self(random.key())
     }
 }
 

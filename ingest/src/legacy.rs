@@ -14,7 +14,6 @@ mod wait;
 use std::time::Duration;
 
 use ::http::Method;
-use cvm_shared::event::Refusal;
 use cvm_shared::ids::Malformed;
 use cvm_shared::ports::Clock;
 use cvm_shared::ports::Depth;
@@ -23,9 +22,7 @@ use cvm_shared::ports::Queue;
 use cvm_shared::ports::Random;
 use cvm_shared::ports::Registry;
 use cvm_shared::ports::Vault;
-use cvm_shared::record::Record;
 use cvm_shared::request::KeySource;
-use cvm_shared::time::UnixMillis;
 
 use crate::door::Door;
 use crate::http::Answer;
@@ -35,6 +32,7 @@ use crate::legacy::machine::Machine;
 use crate::login::Effect;
 use crate::problem::Refused;
 use crate::submit::Opened;
+use crate::submit::barred;
 
 /// The one path that takes a query.
 pub(crate) const GETCERT_PATH: &str = "/getcert";
@@ -95,44 +93,16 @@ where
     async fn vend_now(&self, asked: &Asked, call: Call) -> Result<Identity, Refused> {
         let until = self.clock.now().plus(call.patience);
         let who = parameters::read(asked, call.machine.names())?;
-        let admitted = self.login(&who, asked, Effect::Some).await?;
+        let admitted = self.login(&who, asked, Effect::Changes).await?;
         let row = match self.open(*admitted.row, KeySource::Service).await? {
             Opened::Stands(row) => row,
-            Opened::Refused(row, refusal) => self.stands_anyway(row, &refusal)?,
+            Opened::Refused(row, refusal) => match barred(&refusal, self.clock.now()) {
+                None => row,
+                Some(refused) => return Err(refused),
+            },
         };
         let served = self.served(row, until).await?;
         self.hand_over(&served).await
-    }
-
-    /// The row that a request does not change, if it is about that very request: then it says itself
-    /// how that stands.
-    fn stands_anyway(&self, row: Record, refusal: &Refusal) -> Result<Record, Refused> {
-        match barred(refusal, self.clock.now()) {
-            None => Ok(row),
-            Some(refused) => Err(refused),
-        }
-    }
-}
-
-/// What a device is told that may not have what it asks for.
-fn barred(refusal: &Refusal, now: UnixMillis) -> Option<Refused> {
-    match refusal {
-        Refusal::Already | Refusal::FailedForGood { .. } | Refusal::TooSoon { .. } => None,
-        Refusal::OtherRequest => Some(Refused::OtherRequest),
-        Refusal::ReplacementPending { until } => Some(Refused::ReplacementPending {
-            retry_after: until.since(now).as_secs() + 1,
-        }),
-        Refusal::Confirmed => Some(Refused::Confirmed),
-        Refusal::Expired => Some(Refused::Expired),
-        Refusal::Disabled => Some(Refused::Unauthorized),
-        // It was provisioned anew while we looked, or an answer to somebody else's event came.
-        Refusal::StaleGeneration
-        | Refusal::LeaseHeld { .. }
-        | Refusal::LeaseLost
-        | Refusal::NotDue
-        | Refusal::NotMarkedYet
-        | Refusal::NothingAsked
-        | Refusal::NotIssued => Some(Refused::Unavailable { retry_after: 1 }),
     }
 }
 

@@ -15,6 +15,7 @@
     )
 )]
 
+mod bundles;
 pub mod config;
 pub mod confirm;
 pub mod countersign;

@@ -4,6 +4,8 @@
 //! (form, moment, the server's own nonce), then one read, then the proof, and only a proof that holds
 //! uses its nonce up. So strangers leave nothing behind, and learn nothing of who is known here.
 
+use std::time::Duration;
+
 use cvm_shared::failure::Failure;
 use cvm_shared::ids::Malformed;
 use cvm_shared::ids::SerialNumber;
@@ -34,8 +36,8 @@ use crate::slow::Permit;
 /// shows what its device saw, and nothing in it is worth having: keys are sealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
-    Some,
-    None,
+    Changes,
+    Looks,
 }
 
 /// A device that is who it says it is.
@@ -68,19 +70,24 @@ where
         let stand_in = Verifier::dummy(&self.own.dummy.0, &who.serial);
         let admitted = row.filter(|row| row.state != State::Disabled);
         let verifier = admitted.as_ref().map_or(&stand_in, |row| &row.verifier);
-        let proven = proven(who, asked);
-        let accepted = match (&who.shown, &proven) {
-            (Shown::Proof { proof, .. }, Some(text)) => verifier.accepts_proof(text, proof),
-            (Shown::Token(token), _) => {
-                let met = if permit.is_some() {
-                    verifier.accepts_slowly(&who.serial, token)
-                } else {
-                    verifier.accepts(&who.serial, token)
+        let (accepted, proven) = match &who.shown {
+            Shown::Proof {
+                stamp,
+                nonce,
+                proof,
+            } => {
+                let text = canonical(who, *stamp, nonce, asked);
+                (verifier.accepts_proof(&text, proof), Some(text))
+            }
+            Shown::Token(token) => {
+                let met = match permit {
+                    Some(_) => verifier.accepts_slowly(&who.serial, token),
+                    None => verifier.accepts(&who.serial, token),
                 };
                 // One that must prove its secret has shown it to somebody: no better than a wrong one.
-                met & admitted.as_ref().is_some_and(|row| !row.proof_only)
+                let may = admitted.as_ref().is_some_and(|row| !row.proof_only);
+                (met & may, None)
             }
-            (Shown::Proof { .. }, None) => false,
         };
         let row = admitted.filter(|_| accepted);
         if row.is_none() && permit.is_some() {
@@ -90,7 +97,7 @@ where
         let row = row.ok_or(Refused::Unauthorized)?;
         // Only now: a stranger spends nobody's share, and learns nothing.
         self.admit(&who.serial)?;
-        if effect == Effect::Some {
+        if effect == Effect::Changes {
             self.use_up(who).await?;
         }
         Ok(Admitted {
@@ -152,8 +159,7 @@ where
         let Shown::Proof { nonce, .. } = &who.shown else {
             return Ok(());
         };
-        let memory = std::time::Duration::from_secs(NONCE_MEMORY);
-        let forget_at = self.clock.now().plus(memory);
+        let forget_at = self.clock.now().plus(Duration::from_secs(NONCE_MEMORY));
         let used = nonce.used_by(&who.serial);
         if self.guard.consume(&used, forget_at).await? {
             return Ok(());
@@ -166,13 +172,6 @@ where
 }
 
 /// What a proof must cover to be one of this request.
-fn proven(who: &Credentials, asked: &Asked) -> Option<Canonical> {
-    let Shown::Proof { stamp, nonce, .. } = &who.shown else {
-        return None;
-    };
-    Some(canonical(who, *stamp, nonce, asked))
-}
-
 fn canonical(who: &Credentials, stamp: Stamp, nonce: &RequestNonce, asked: &Asked) -> Canonical {
     Call {
         method: asked.method.as_str(),

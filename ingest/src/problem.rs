@@ -1,6 +1,7 @@
 //! Refusals: a closed list with stable codes (RFC 9457 problem details).
 
 use ::http::StatusCode;
+use cvm_shared::api::BAD_NONCE;
 use cvm_shared::api::PROBLEM_TYPE;
 use cvm_shared::api::Problem;
 use cvm_shared::failure::Failure;
@@ -81,7 +82,7 @@ impl Refused {
     fn words(&self) -> (&'static str, &'static str) {
         match self {
             Self::BadRequest(_) => ("bad_request", "The request is malformed"),
-            Self::BadNonce(_) => ("bad_nonce", "The proof is not fresh"),
+            Self::BadNonce(_) => (BAD_NONCE, "The proof is not fresh"),
             Self::Unauthorized => ("unauthorized", "The device is not authenticated"),
             Self::NotFound => ("not_found", "There is nothing here"),
             Self::MethodNotAllowed(_) => ("method_not_allowed", "The path has other methods"),

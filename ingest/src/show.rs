@@ -5,7 +5,6 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use cvm_shared::api::BundleLink;
 use cvm_shared::api::BundleView;
-use cvm_shared::api::INLINE_MAX;
 use cvm_shared::api::INLINE_PREFERENCE;
 use cvm_shared::api::InlineBundle;
 use cvm_shared::api::Status;
@@ -22,13 +21,11 @@ use cvm_shared::ports::Registry;
 use cvm_shared::ports::Vault;
 use cvm_shared::record::Issued;
 use cvm_shared::record::Record;
-use cvm_shared::seal::SealedFor;
-use cvm_shared::seal::is_sealed;
-use cvm_shared::seal::open;
 use cvm_shared::state::Delivery;
 use cvm_shared::state::State;
 use cvm_shared::time::UnixMillis;
 
+use crate::bundles::unsealed;
 use crate::credentials::Credentials;
 use crate::door::Door;
 use crate::http::Answer;
@@ -74,14 +71,13 @@ where
     pub(crate) async fn show(&self, asked: &Asked, id: &str) -> Result<Answer, Refused> {
         let wish = Wish::of(asked)?;
         let who = Credentials::of(asked)?.ok_or(Refused::Unauthorized)?;
-        let admitted = self.login(&who, asked, Effect::None).await?;
+        let admitted = self.login(&who, asked, Effect::Looks).await?;
         let shown = match admitted.row.state.request_id() {
             Some(held) if held.as_str() == id => self.view(&admitted.row, wish).await,
             // Another device's request and one that never was are the same nothing.
             Some(_) | None => Err(Refused::NotFound),
         };
-        let answer = shown.unwrap_or_else(|refused| refused.tell());
-        Ok(admitted.countersign.sign(answer))
+        Ok(admitted.countersign.sign(shown))
     }
 
     /// The answer that a row gives to its own device.
@@ -95,9 +91,7 @@ where
                 Ok(pending(&request.id, soon))
             }
             State::Requested { request, .. } | State::Issuing { request, .. } => {
-                let (gauge, random) = (&self.own.gauge, self.random.bytes());
-                let told = gauge.wait(&self.queue, &self.terms.poll, &self.clock, random);
-                Ok(pending(&request.id, told.await))
+                Ok(pending(&request.id, self.wait_in_queue().await))
             }
             State::Vended {
                 delivery: Delivery::Confirmed { .. },
@@ -112,7 +106,6 @@ where
                 issued,
                 delivery: Delivery::Waiting { .. },
             } => {
-                // What was sealed under a stretched secret only the row can open: it is handed over open.
                 if wish == Wish::Inline || row.verifier.is_stretched() {
                     let status = vended(issued, self.inline(row, request, issued).await?);
                     let applied = "preference-applied";
@@ -157,16 +150,10 @@ where
         request: &RequestId,
         issued: &Issued,
     ) -> Result<BundleView, Refused> {
-        let staged = self.vault.fetch(&issued.bundle.key, INLINE_MAX).await?;
-        let staged = staged.ok_or(Refused::Expired)?;
-        let names = SealedFor {
-            serial: &row.serial,
-            request,
-            certificate: &issued.certificate_id,
-        };
-        let bytes = if row.verifier.is_stretched() && is_sealed(&staged) {
-            let opened = open(row.verifier.server_key(), &names, &staged);
-            opened.map_err(|_| Refused::Unavailable { retry_after: 60 })?
+        let staged = self.fetched(row, issued).await?;
+        // What was sealed under a stretched secret only the row can open.
+        let bytes = if row.verifier.is_stretched() {
+            unsealed(row, request, issued, staged)?
         } else {
             staged
         };

@@ -79,6 +79,11 @@ pub(crate) fn check_type(asked: &Asked) -> Result<(), Refused> {
     ) {
         return Err(Refused::UnsupportedMediaType);
     }
+    check_encoding(asked)
+}
+
+/// Refuses a body that is encoded.
+pub(crate) fn check_encoding(asked: &Asked) -> Result<(), Refused> {
     match asked.header("content-encoding")? {
         None | Some("identity") => Ok(()),
         Some(_) => Err(Refused::UnsupportedMediaType),

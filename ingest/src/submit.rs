@@ -17,6 +17,7 @@ use cvm_shared::ports::Registry;
 use cvm_shared::ports::Vault;
 use cvm_shared::record::Record;
 use cvm_shared::request::KeySource;
+use cvm_shared::time::UnixMillis;
 use cvm_shared::transition::next;
 use cvm_shared::write::Written;
 use cvm_shared::write::write;
@@ -64,7 +65,7 @@ where
             (None, Some(submission)) => submission.credentials()?,
             (None, None) => return Err(Refused::Unauthorized),
         };
-        let admitted = self.login(&who, asked, Effect::Some).await?;
+        let admitted = self.login(&who, asked, Effect::Changes).await?;
         let read = match early {
             Some(submission) => Ok(submission),
             None => Submission::read(asked).and_then(|read| read.agrees_with(&who).map(|()| read)),
@@ -73,8 +74,7 @@ where
             Ok(submission) => self.accept(*admitted.row, submission.csr, wish).await,
             Err(refused) => Err(refused),
         };
-        let answer = answered.unwrap_or_else(|refused| refused.tell());
-        Ok(admitted.countersign.sign(answer))
+        Ok(admitted.countersign.sign(answered))
     }
 
     async fn accept(
@@ -132,27 +132,34 @@ where
         refusal: &Refusal,
         wish: Wish,
     ) -> Result<Answer, Refused> {
-        match refusal {
-            Refusal::Already | Refusal::FailedForGood { .. } | Refusal::TooSoon { .. } => {
-                self.view(row, wish).await
-            }
-            Refusal::OtherRequest => Err(Refused::OtherRequest),
-            // It was provisioned anew while we looked: asking again is judged by the row as it is.
-            Refusal::StaleGeneration => Err(Refused::Unavailable { retry_after: 1 }),
-            Refusal::ReplacementPending { until } => Err(Refused::ReplacementPending {
-                retry_after: until.since(self.clock.now()).as_secs() + 1,
-            }),
-            Refusal::Confirmed => Err(Refused::Confirmed),
-            Refusal::Expired => Err(Refused::Expired),
-            Refusal::Disabled => Err(Refused::Unauthorized),
-            // Answers to the events of workers and janitors, never to an application.
-            Refusal::LeaseHeld { .. }
-            | Refusal::LeaseLost
-            | Refusal::NotDue
-            | Refusal::NotMarkedYet
-            | Refusal::NothingAsked
-            | Refusal::NotIssued => Err(Refused::Unavailable { retry_after: 5 }),
+        match barred(refusal, self.clock.now()) {
+            None => self.view(row, wish).await,
+            Some(refused) => Err(refused),
         }
+    }
+}
+
+/// What a device is told that may not have what it asks for; nothing, if the row is about that very
+/// request: then it says itself how that stands.
+pub(crate) fn barred(refusal: &Refusal, now: UnixMillis) -> Option<Refused> {
+    match refusal {
+        Refusal::Already | Refusal::FailedForGood { .. } | Refusal::TooSoon { .. } => None,
+        Refusal::OtherRequest => Some(Refused::OtherRequest),
+        // It was provisioned anew while we looked: asking again is judged by the row as it is.
+        Refusal::StaleGeneration => Some(Refused::Unavailable { retry_after: 1 }),
+        Refusal::ReplacementPending { until } => Some(Refused::ReplacementPending {
+            retry_after: until.since(now).as_secs() + 1,
+        }),
+        Refusal::Confirmed => Some(Refused::Confirmed),
+        Refusal::Expired => Some(Refused::Expired),
+        Refusal::Disabled => Some(Refused::Unauthorized),
+        // Answers to the events of workers and janitors, never to an application.
+        Refusal::LeaseHeld { .. }
+        | Refusal::LeaseLost
+        | Refusal::NotDue
+        | Refusal::NotMarkedYet
+        | Refusal::NothingAsked
+        | Refusal::NotIssued => Some(Refused::Unavailable { retry_after: 5 }),
     }
 }
 

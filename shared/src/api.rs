@@ -22,6 +22,8 @@ pub const NONCE_PATH: &str = "/v1/nonce";
 pub const PROOF_HEADER: &str = "cvm1-proof";
 /// The header of a server's nonce: on the answer to [`NONCE_PATH`] and on every 400 and 401.
 pub const NONCE_HEADER: &str = "replay-nonce";
+/// The code of a refusal that a fresh nonce helps against.
+pub const BAD_NONCE: &str = "bad_nonce";
 /// What a device that cannot follow a link sends as `Prefer` (RFC 7240) to have the bundle in the answer.
 pub const INLINE_PREFERENCE: &str = "bundle=inline";
 /// The largest bundle that is put into an answer, in bytes.

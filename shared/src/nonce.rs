@@ -19,6 +19,8 @@ pub const NONCE_LIFE: u64 = 300;
 /// any proof with it can still be in time. A device's stamp may lie [`crate::proof::CLOCK_SKEW`] ahead.
 pub const NONCE_MEMORY: u64 = 900;
 
+const _: () = assert!(NONCE_MEMORY > 2 * crate::proof::CLOCK_SKEW && NONCE_MEMORY > NONCE_LIFE);
+
 const VERSION: u8 = 1;
 const HEAD: usize = 25;
 

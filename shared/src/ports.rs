@@ -299,4 +299,12 @@ pub trait Clock: Send + Sync {
 pub trait Random: Send + Sync {
     /// 16 bytes that nobody can guess.
     fn bytes(&self) -> [u8; 16];
+
+    /// 32 of them: a key, or a salt that is never used twice.
+    fn key(&self) -> [u8; 32] {
+        let mut key = [0; 32];
+        key[..16].copy_from_slice(&self.bytes());
+        key[16..].copy_from_slice(&self.bytes());
+        key
+    }
 }

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+mod delivery;
 mod legacy;
+mod pace;
 mod proofs;
 
 use std::time::Duration;

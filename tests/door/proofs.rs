@@ -2,27 +2,16 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use cvm_ingest::http::Answer;
 use cvm_ingest::http::Asked;
-use cvm_shared::api::BundleView;
-use cvm_shared::api::INLINE_PREFERENCE;
 use cvm_shared::api::NonceView;
-use cvm_shared::api::Status;
-use cvm_shared::bundle::Bundle;
-use cvm_shared::bundle::digest;
 use cvm_shared::nonce::NonceKey;
 use cvm_shared::ports::Clock as _;
 use cvm_shared::proof::Prover;
 use cvm_shared::proof::RequestNonce;
 use cvm_shared::proof::Stamp;
-use cvm_shared::seal::SealedFor;
-use cvm_shared::seal::is_sealed;
-use cvm_shared::seal::open;
 use cvm_shared::secret::DeviceToken;
 use cvm_shared::state::State;
-use cvm_shared::verifier::Verifier;
 use cvm_testkit::faults::Fault;
 use cvm_testkit::faults::Faults;
 use cvm_testkit::proofs::confirmed;
@@ -42,13 +31,13 @@ use crate::code;
 use crate::quiet;
 use crate::told;
 
-const PATH: &str = "/v1/certificates";
+pub(crate) const PATH: &str = "/v1/certificates";
 
-fn now(site: &Site) -> u64 {
+pub(crate) fn now(site: &Site) -> u64 {
     site.world.clock.now().seconds()
 }
 
-fn nonce(number: u8) -> RequestNonce {
+pub(crate) fn nonce(number: u8) -> RequestNonce {
     RequestNonce::from_random([number; 16])
 }
 
@@ -61,12 +50,12 @@ fn body(csr: Option<&str>) -> Vec<u8> {
 }
 
 /// A proven submission of this device at this moment.
-fn submit(serial: &str, stamp: Stamp, nonce: &RequestNonce, csr: Option<&str>) -> Asked {
+pub(crate) fn submit(serial: &str, stamp: Stamp, nonce: &RequestNonce, csr: Option<&str>) -> Asked {
     let csr = body(csr);
     proven(&prover(serial), Method::POST, PATH, (stamp, nonce), &csr)
 }
 
-fn on_time(site: &Site, number: u8) -> Asked {
+pub(crate) fn on_time(site: &Site, number: u8) -> Asked {
     submit("SN-1", Stamp::At(now(site)), &nonce(number), None)
 }
 
@@ -409,89 +398,6 @@ async fn a_key_of_another_device_and_a_foreign_name_are_refused() {
     assert_eq!(site.world.queue.len(), 2);
 }
 
-fn inline(mut asked: Asked) -> Asked {
-    let wish = HeaderValue::from_static(INLINE_PREFERENCE);
-    asked.headers.insert("prefer", wish);
-    asked
-}
-
-fn content(answer: &Answer) -> Vec<u8> {
-    assert_eq!(answer.headers["preference-applied"], INLINE_PREFERENCE);
-    let Status::Vended { bundle, .. } = view(answer).status else {
-        panic!("{}", answer.body)
-    };
-    let sha256 = bundle.sha256().to_owned();
-    let BundleView::Inline(inline) = bundle else {
-        panic!("a link")
-    };
-    let bytes = BASE64_STANDARD.decode(inline.content).unwrap();
-    assert_eq!(digest(&bytes), sha256);
-    bytes
-}
-
-/// The bundle with a private key lies sealed in the bucket and comes sealed; its device opens it.
-#[tokio::test]
-async fn a_bundle_comes_in_the_answer_on_wish_and_sealed() {
-    let site = quiet();
-    let submitted = ask(&site, submission("SN-1", sample::TOKEN, None)).await;
-    site.settle(5).await;
-    let row = site.world.registry.row(&sample::serial("SN-1")).unwrap();
-    let issued = row.state.issued().unwrap().clone();
-    let staged = site.world.vault.open(&issued.bundle.key).unwrap();
-    assert!(is_sealed(&staged) && !String::from_utf8_lossy(&staged).contains("PRIVATE"));
-    let answer = ask(&site, inline(submission("SN-1", sample::TOKEN, None))).await;
-    let bytes = content(&answer);
-    assert_eq!(bytes, staged);
-    let names = SealedFor {
-        serial: &row.serial,
-        request: &view(&submitted).request_id,
-        certificate: &issued.certificate_id,
-    };
-    let opened = open(prover("SN-1").server_key(), &names, &bytes).unwrap();
-    assert!(Bundle::decode(&opened).unwrap().private_key.is_some());
-    assert!(open(prover("SN-2").server_key(), &names, &bytes).is_err());
-}
-
-#[tokio::test]
-async fn a_bundle_that_is_gone_is_told() {
-    let site = quiet();
-    ask(&site, submission("SN-1", sample::TOKEN, None)).await;
-    site.settle(5).await;
-    let row = site.world.registry.row(&sample::serial("SN-1")).unwrap();
-    site.world
-        .vault
-        .lose(&row.state.issued().unwrap().bundle.key);
-    let answer = ask(&site, inline(submission("SN-1", sample::TOKEN, None))).await;
-    assert_eq!(code(&answer), told(410, "bundle_expired"));
-}
-
-/// A secret of few bits: only where the operator allows it, only as a token, and its bundle is opened
-/// for it, as its device does not know the salt.
-#[tokio::test]
-async fn a_stretched_secret_logs_in_where_it_may() {
-    let mut site = quiet();
-    let mut device = sample::device("SN-1");
-    let token = DeviceToken::parse("1234").unwrap();
-    device.verifier = Verifier::derive_slowly(&device.serial, &token, [9; 16]);
-    site.world.registry.put(device);
-    let refused = ask(&site, submission("SN-1", "1234", None)).await;
-    assert_eq!(code(&refused), told(401, "unauthorized"));
-    site.weak_secrets = true;
-    for wrong in ["1235", sample::TOKEN] {
-        let refused = ask(&site, submission("SN-1", wrong, None)).await;
-        assert_eq!(code(&refused), told(401, "unauthorized"));
-    }
-    let submit = || submission("SN-1", "1234", None);
-    assert_eq!(ask(&site, submit()).await.status, StatusCode::ACCEPTED);
-    site.settle(5).await;
-    let bytes = content(&ask(&site, submit()).await);
-    assert!(Bundle::decode(&bytes).unwrap().private_key.is_some());
-    // The others are let in as before.
-    site.world.registry.put(sample::device("SN-2"));
-    let strong = ask(&site, submission("SN-2", sample::TOKEN, None)).await;
-    assert_eq!(strong.status, StatusCode::ACCEPTED);
-}
-
 /// F8: the guard's table is down.
 #[tokio::test]
 async fn a_guard_that_is_down_is_503_and_no_half_state() {
@@ -506,67 +412,4 @@ async fn a_guard_that_is_down_is_503_and_no_half_state() {
             assert_eq!(ask(&site, asked(2)).await.status, StatusCode::ACCEPTED);
         }
     }
-}
-
-/// B100 to B103: a device that hammers is told to slow down, and only that device.
-#[tokio::test]
-async fn a_device_that_asks_far_too_fast_is_told_so_and_no_other() {
-    let site = quiet();
-    site.world.registry.put(sample::device("SN-2"));
-    let door = site.door();
-    let id = view(&door.answer(Ok(on_time(&site, 1))).await).request_id;
-    let path = format!("{PATH}/{id}");
-    let poll = || {
-        let moment = (Stamp::At(now(&site)), &nonce(2));
-        proven(&prover("SN-1"), Method::GET, &path, moment, b"")
-    };
-    let mut told = None;
-    for _ in 0..100 {
-        let answer = door.answer(Ok(poll())).await;
-        if answer.status != StatusCode::ACCEPTED {
-            told = Some(answer);
-        }
-    }
-    let told = told.expect("a hundred polls in no time are too many");
-    assert_eq!(code(&told), (429, "too_many_requests".to_owned()));
-    let wait: u64 = told.headers["retry-after"]
-        .to_str()
-        .unwrap()
-        .parse()
-        .unwrap();
-    let stranger = submission("SN-1", "wrong", None);
-    let refused = door.answer(Ok(stranger)).await;
-    assert_eq!(
-        refused.status,
-        StatusCode::UNAUTHORIZED,
-        "strangers learn nothing of it"
-    );
-    let other = submit("SN-2", Stamp::At(now(&site)), &nonce(3), None);
-    assert_eq!(door.answer(Ok(other)).await.status, StatusCode::ACCEPTED);
-    site.world.clock.advance(Duration::from_secs(wait));
-    assert_eq!(door.answer(Ok(poll())).await.status, StatusCode::ACCEPTED);
-    assert_eq!(
-        site.world.queue.len(),
-        2,
-        "one order for each, however often they ask"
-    );
-}
-
-/// Many waiting devices are told to wait longer: all together, they may poll so often and no more.
-#[tokio::test]
-async fn the_wait_follows_the_backlog() {
-    let site = quiet();
-    for _ in 0..10_000 {
-        site.world.queue.push("x", Duration::ZERO);
-    }
-    let answer = ask(&site, on_time(&site, 1)).await;
-    let wait: u64 = answer.headers["retry-after"]
-        .to_str()
-        .unwrap()
-        .parse()
-        .unwrap();
-    assert!(
-        (100..=200).contains(&wait),
-        "{wait} s among 10,000 at 100 polls a second"
-    );
 }

@@ -35,7 +35,7 @@ use http::Method;
 use zeroize::Zeroizing;
 
 use crate::faults::Faults;
-use crate::faults::Faulty;
+use crate::faulty::Faulty;
 use crate::guard::MemoryGuard;
 use crate::issuer::MemoryIssuer;
 use crate::queue::MemoryQueue;
@@ -97,6 +97,22 @@ pub const SWEEP_TERMS: SweepTerms = SweepTerms {
     account_is_ours: true,
 };
 
+/// The terms of every door here.
+pub const TERMS: Terms = Terms {
+    presign: Duration::from_mins(2),
+    poll: PollTerms {
+        least_seconds: 2,
+        polls_per_second: 100,
+        issues_per_second: 10,
+    },
+    reprovision: ReprovisionTerms {
+        default: Reprovision::Redeliver,
+        grace: GRACE,
+    },
+    weak_secrets: false,
+    legacy: None,
+};
+
 /// The host that devices ask here.
 pub const AUDIENCE: &str = "api.example.com";
 
@@ -143,18 +159,8 @@ impl Site {
             clock: self.world.clock.clone(),
             random: self.world.random.clone(),
             terms: Terms {
-                presign: Duration::from_mins(2),
-                poll: PollTerms {
-                    least_seconds: 2,
-                    polls_per_second: 100,
-                    issues_per_second: 10,
-                },
-                reprovision: ReprovisionTerms {
-                    default: Reprovision::Redeliver,
-                    grace: GRACE,
-                },
                 weak_secrets: self.weak_secrets,
-                legacy: None,
+                ..TERMS
             },
             trust: TrustBundle::with_extra("").unwrap(),
             own: Own::fresh(&self.world.random),

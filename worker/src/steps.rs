@@ -87,10 +87,7 @@ impl Made {
             request: &self.request.id,
             certificate: &self.certificate.names.id,
         };
-        let mut salt = [0; 32];
-        salt[..16].copy_from_slice(&random.bytes());
-        salt[16..].copy_from_slice(&random.bytes());
-        seal(row.verifier.server_key(), &names, salt, &bytes)
+        seal(row.verifier.server_key(), &names, random.key(), &bytes)
     }
 }
 

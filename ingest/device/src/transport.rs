@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cvm_shared::api::BAD_NONCE;
 use cvm_shared::api::BundleLink;
 use cvm_shared::api::CERTIFICATES_PATH;
 use cvm_shared::api::INLINE_PREFERENCE;
@@ -45,9 +46,6 @@ use crate::resolve::Resolver;
 pub(crate) const BODY_MAX: usize = 1024 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The server's code for a moment or a nonce that it does not take.
-const BAD_NONCE: &str = "bad_nonce";
 
 /// Why there is no answer. Holds no URL: the one of a bundle is a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -227,8 +225,9 @@ impl<'a> Transport<'a> {
         self.believed(came, &call.canonical())
     }
 
-    /// Asks for a nonce, or hands back the answer that says "later". Nothing proves it, and nothing need: what another server gave is refused by
-    /// ours, and a proof that is bound to it is good nowhere else.
+    /// Asks for a nonce, or hands back the answer that says "later". Nothing proves it, and nothing
+    /// need: what another server gave is refused by ours, and a proof that is bound to it is good
+    /// nowhere else.
     async fn nonce(&self) -> Result<Result<Ticket, Answer>, Trouble> {
         let came = send(self.client.get(self.endpoint.join(NONCE_PATH))).await?;
         if let Some(nonce) = came.nonce.filter(|_| came.answer.status == 200) {

@@ -5,17 +5,15 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use cvm_shared::api::INLINE_MAX;
 use cvm_shared::bundle::Bundle;
-use cvm_shared::bundle::digest;
 use cvm_shared::ids::Malformed;
 use cvm_shared::ports::Vault;
-use cvm_shared::seal::SealedFor;
-use cvm_shared::seal::is_sealed;
-use cvm_shared::seal::open;
+use cvm_shared::record::Issued;
 use cvm_shared::secret::PrivateKeyPem;
 use x509_parser::pem::Pem;
 
+use crate::bundles::unfit;
+use crate::bundles::unsealed;
 use crate::door::Door;
 use crate::legacy::wait::Served;
 use crate::problem::Refused;
@@ -35,27 +33,22 @@ where
 {
     /// Fetches and opens the bundle. It stays where it is: whoever asks again has the same.
     pub(super) async fn hand_over(&self, served: &Served) -> Result<Identity, Refused> {
-        let place = &served.issued.bundle.key;
-        let staged = self.vault.fetch(place, INLINE_MAX).await?;
-        let staged = staged.ok_or(Refused::Expired)?;
-        let serial = &served.row.serial;
-        let identity = identity(served, &staged).map_err(|malformed| {
-            tracing::error!(%serial, rule = malformed.rule, "a bundle cannot be handed over");
-            Refused::Unavailable { retry_after: 60 }
-        })?;
-        tracing::info!(%serial, certificate = identity.certificate_id, "handed over with its key");
+        let Served {
+            row,
+            request,
+            issued,
+        } = served;
+        let staged = self.fetched(row, issued).await?;
+        let bundle = unsealed(row, request, issued, staged)?;
+        let identity = identity(issued, &bundle).map_err(|malformed| unfit(row, &malformed))?;
+        tracing::info!(serial = %row.serial, certificate = identity.certificate_id, "handed over with its key");
         Ok(identity)
     }
 }
 
-/// Opens the bundle and checks what a device would check itself.
-fn identity(served: &Served, staged: &[u8]) -> Result<Identity, Malformed> {
+fn identity(issued: &Issued, bundle: &[u8]) -> Result<Identity, Malformed> {
     let refuse = |rule: &str| Malformed::new("bundle", rule);
-    let issued = &served.issued;
-    if digest(staged) != issued.bundle.sha256 {
-        return Err(refuse("is not the one that the row names"));
-    }
-    let bundle = opened(served, staged)?;
+    let bundle = Bundle::decode(bundle)?;
     let public_key_pem = public_key_pem(&bundle.certificate_pem);
     Ok(Identity {
         certificate_arn: issued.certificate_arn.clone(),
@@ -64,19 +57,6 @@ fn identity(served: &Served, staged: &[u8]) -> Result<Identity, Malformed> {
         private_key: bundle.private_key.ok_or_else(|| refuse("holds no key"))?,
         certificate_pem: bundle.certificate_pem,
     })
-}
-
-fn opened(served: &Served, staged: &[u8]) -> Result<Bundle, Malformed> {
-    if !is_sealed(staged) {
-        return Bundle::decode(staged);
-    }
-    let names = SealedFor {
-        serial: &served.row.serial,
-        request: &served.request,
-        certificate: &served.issued.certificate_id,
-    };
-    let bytes = open(served.row.verifier.server_key(), &names, staged)?;
-    Bundle::decode(&bytes)
 }
 
 /// The public key of a certificate as AWS IoT would have told it: it tells it once, to the worker.

@@ -14,6 +14,7 @@ use crate::credentials::Credentials;
 use crate::credentials::Shown;
 use crate::http::Asked;
 use crate::problem::Refused;
+use crate::submission::check_encoding;
 
 /// The names of serial number and token, as a machine spells them.
 pub(super) type Names = [&'static str; 2];
@@ -86,12 +87,7 @@ fn body(asked: &Asked, names: Names) -> Result<Found, Refused> {
     if !known.contains(&media_type.as_str()) {
         return Err(Refused::UnsupportedMediaType);
     }
-    if !matches!(
-        asked.header("content-encoding")?,
-        None | Some("" | "identity")
-    ) {
-        return Err(Refused::UnsupportedMediaType);
-    }
+    check_encoding(asked)?;
     if media_type == JSON || asked.body.trim_ascii_start().starts_with(b"{") {
         return Ok(json::read(&asked.body, names)?);
     }

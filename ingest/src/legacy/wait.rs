@@ -59,20 +59,13 @@ where
             }
             let left = until.since(now);
             if left.is_zero() {
-                return Err(self.not_yet().await);
+                // When to come again, says the length of the queue.
+                let retry_after = self.wait_in_queue().await;
+                return Err(Refused::Unavailable { retry_after });
             }
             self.clock.sleep(left.min(LOOK_EVERY)).await;
             let found = self.registry.load(&row.serial).await?;
             row = found.ok_or(Refused::Unauthorized)?;
-        }
-    }
-
-    /// The refusal of a device that has to come again: when, says the length of the queue.
-    async fn not_yet(&self) -> Refused {
-        let (gauge, random) = (&self.own.gauge, self.random.bytes());
-        let wait = gauge.wait(&self.queue, &self.terms.poll, &self.clock, random);
-        Refused::Unavailable {
-            retry_after: wait.await,
         }
     }
 }

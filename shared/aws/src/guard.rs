@@ -74,9 +74,7 @@ impl<N: Random> DynamoGuard<N> {
     }
 
     async fn make_nonce_key(&self) -> Result<NonceKey, Failure> {
-        let mut fresh = [0; 32];
-        fresh[..16].copy_from_slice(&self.random.bytes());
-        fresh[16..].copy_from_slice(&self.random.bytes());
+        let fresh = self.random.key();
         let call = self.put(NONCE_KEY);
         let call = call.item(SECRET, AttributeValue::B(Blob::new(fresh)));
         match unless_there(call, "attribute_not_exists(guard)").await? {

@@ -30,6 +30,7 @@ use cvm_testkit::issuer::Registered;
 use cvm_testkit::queue::MemoryQueue;
 use cvm_testkit::registry::MemoryRegistry;
 use cvm_testkit::site::SWEEP_TERMS;
+use cvm_testkit::site::TERMS;
 use cvm_testkit::site::WORK_TERMS;
 use cvm_testkit::vault::MemoryVault;
 use cvm_testkit::world::World;
@@ -272,18 +273,15 @@ impl Site {
             clock: SimClock::new(&self.time, 0),
             random: self.dice.clone(),
             terms: Terms {
-                presign: Duration::from_mins(2),
                 poll: PollTerms {
                     least_seconds: settings.poll_seconds,
-                    polls_per_second: 100,
-                    issues_per_second: 10,
+                    ..TERMS.poll
                 },
                 reprovision: ReprovisionTerms {
                     default: settings.reprovision,
                     grace: settings.grace,
                 },
-                weak_secrets: false,
-                legacy: None,
+                ..TERMS
             },
             trust: TRUST
                 .get_or_init(|| TrustBundle::with_extra("").unwrap())

@@ -9,17 +9,23 @@ use std::time::Duration;
 use cvm_aws::backlog::CERTIFICATE_INDEX;
 use cvm_aws::backlog::DynamoBacklog;
 use cvm_aws::backlog::WAITING_INDEX;
+use cvm_aws::guard::DynamoGuard;
+use cvm_aws::guard::FORGET_AT;
+use cvm_aws::guard::KEY;
 use cvm_aws::item::to_item;
 use cvm_aws::item_care::WAITS_FOR;
 use cvm_aws::item_care::WAITS_SINCE;
 use cvm_aws::registry::DynamoRegistry;
 use cvm_aws::roster::DynamoRoster;
 use cvm_aws::roster::Inserted;
+use cvm_aws::system::SystemRandom;
 use cvm_aws::vault::S3Vault;
 use cvm_shared::ids::BundleKey;
+use cvm_shared::ports::Guard as _;
 use cvm_shared::ports::Registry as _;
 use cvm_shared::ports::Vault as _;
 use cvm_shared::record::Record;
+use cvm_shared::time::UnixMillis;
 use cvm_standin::Account;
 use cvm_standin::Api;
 use cvm_standin::Quotas;
@@ -44,6 +50,39 @@ async fn the_table_keeps_the_contract() {
         call.set_item(Some(to_item(row))).send().await.unwrap();
     };
     contract::registry(&registry, put).await;
+}
+
+#[tokio::test]
+async fn the_guard_keeps_the_contract() {
+    let lab = Lab::start().await;
+    let client = aws_sdk_dynamodb::Client::new(&lab.sdk);
+    let table = Account::GUARD_TABLE;
+    contract::guard(|| DynamoGuard::new(client.clone(), table.to_owned(), SystemRandom)).await;
+}
+
+/// A used nonce is forgotten when it may be, and nothing else ever is: a key that were forgotten could be
+/// bound again. The template must name the same attribute, in the unit that DynamoDB wants.
+#[tokio::test]
+async fn only_used_nonces_are_forgotten() {
+    let lab = Lab::start().await;
+    let client = aws_sdk_dynamodb::Client::new(&lab.sdk);
+    let guard = DynamoGuard::new(client, Account::GUARD_TABLE.to_owned(), SystemRandom);
+    let forget_at = UnixMillis(1_700_000_900_000);
+    assert_eq!(guard.consume("used", forget_at).await, Ok(true));
+    let serial = sample::serial("SN-1");
+    let key = sample::csr().public_key();
+    assert_eq!(guard.bind_key(key, &serial).await, Ok(true));
+    guard.nonce_key().await.unwrap();
+    let items = lab.account().guarded();
+    assert_eq!(items.len(), 3);
+    for item in items {
+        let is_nonce = item[KEY]["S"] == "nonce#used";
+        let forgotten = item.get(FORGET_AT).map(|at| at["N"].as_str().unwrap());
+        assert_eq!(forgotten, is_nonce.then_some("1700000900"), "{item}");
+    }
+    let template = include_str!("../../../infra/template.yaml");
+    let ttl = format!("TimeToLiveSpecification: {{ AttributeName: {FORGET_AT}, Enabled: true }}");
+    assert!(template.contains(&ttl), "{ttl}");
 }
 
 #[tokio::test]

@@ -152,7 +152,9 @@ pub(crate) fn kept(site: &Site, spare: Option<&Member>) -> String {
             "serialNumber": spare.serial,
             "deviceToken": spare.token.expose(),
         });
-        lines.push("  a device that has not asked yet, in keys mode:".to_owned());
+        lines.push(
+            "  a device that has not asked yet, in keys mode (its bundle comes sealed):".to_owned(),
+        );
         lines.push(format!(
             "    curl -i -H 'content-type: application/json' -d '{body}' '{}/v1/certificates'",
             outputs.api

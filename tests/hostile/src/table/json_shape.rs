@@ -2,12 +2,13 @@
 
 use crate::cast::KNOWN;
 use crate::cast::token;
-use crate::event::Request;
-use crate::event::body;
 use crate::row::ANY_FIELD;
 use crate::row::Row;
 use crate::row::Rows;
 use crate::row::bad;
+use crate::table::bodies::good;
+use crate::table::bodies::raw;
+use crate::table::bodies::submit;
 
 /// All of them.
 pub(super) fn rows() -> Vec<Row> {
@@ -21,19 +22,6 @@ pub(super) fn rows() -> Vec<Row> {
         nested(),
     ];
     parts.into_iter().flat_map(|rows| rows.list).collect()
-}
-
-fn submit(text: &str) -> Request {
-    Request::submission(text)
-}
-
-fn good() -> String {
-    body(KNOWN, &token(KNOWN), Some("x"))
-}
-
-/// `{"serialNumber": .., "deviceToken": .., "csr": ..}` with raw JSON for values.
-fn raw(serial: &str, token: &str, csr: &str) -> String {
-    format!(r#"{{"serialNumber":{serial},"deviceToken":{token},"csr":{csr}}}"#)
 }
 
 fn empty() -> Rows {

@@ -7,30 +7,19 @@ use crate::cast::device_token;
 use crate::cast::fresh;
 use crate::cast::token;
 use crate::event::Request;
-use crate::event::body;
 use crate::row::ANY_FIELD;
 use crate::row::Expected;
 use crate::row::Row;
 use crate::row::Rows;
 use crate::row::bad;
+use crate::table::bodies::good;
+use crate::table::bodies::raw;
+use crate::table::bodies::submit;
 
 /// All of them.
 pub(super) fn rows() -> Vec<Row> {
     let parts = [kinds(), numbers(), encodings(), wishes(), aliases()];
     parts.into_iter().flat_map(|rows| rows.list).collect()
-}
-
-fn submit(text: &str) -> Request {
-    Request::submission(text)
-}
-
-fn good() -> String {
-    body(KNOWN, &token(KNOWN), Some("x"))
-}
-
-/// `{"serialNumber": .., "deviceToken": .., "csr": ..}` with raw JSON for values.
-fn raw(serial: &str, token: &str, csr: &str) -> String {
-    format!(r#"{{"serialNumber":{serial},"deviceToken":{token},"csr":{csr}}}"#)
 }
 
 fn kinds() -> Rows {

@@ -1,5 +1,6 @@
 //! The catalogue of bad inputs as rows, and where the numbers are that are no rows here.
 
+mod bodies;
 mod broken;
 mod content;
 mod csr_armour;

@@ -4,22 +4,18 @@ use std::pin::pin;
 use std::task::Context;
 use std::task::Poll;
 use std::task::Waker;
-use std::time::Duration;
 
 use cvm_ingest::config::Terms;
 use cvm_ingest::door::Door;
 use cvm_ingest::door::Own;
 use cvm_ingest::http::Answer;
 use cvm_ingest::http::Asked;
-use cvm_ingest::pace::PollTerms;
 use cvm_shared::ports::Clock as _;
 use cvm_shared::proof::Call;
 use cvm_shared::proof::Prover;
 use cvm_shared::proof::RequestNonce;
 use cvm_shared::proof::Stamp;
 use cvm_shared::record::Record;
-use cvm_shared::reprovision::Reprovision;
-use cvm_shared::reprovision::ReprovisionTerms;
 use cvm_shared::secret::DeviceToken;
 use cvm_shared::state::State;
 use cvm_shared::trust::TrustBundle;
@@ -28,6 +24,7 @@ use cvm_testkit::guard::MemoryGuard;
 use cvm_testkit::queue::MemoryQueue;
 use cvm_testkit::sample;
 use cvm_testkit::site::AUDIENCE;
+use cvm_testkit::site::TERMS;
 use cvm_testkit::site::asked;
 use cvm_testkit::time::CountedRandom;
 use cvm_testkit::time::HandClock;
@@ -187,18 +184,8 @@ pub fn door(mode: Mode, random: &mut StdRng) -> TimedDoor {
         clock,
         random,
         terms: Terms {
-            presign: Duration::from_mins(2),
-            poll: PollTerms {
-                least_seconds: 2,
-                polls_per_second: 100,
-                issues_per_second: 10,
-            },
-            reprovision: ReprovisionTerms {
-                default: Reprovision::Redeliver,
-                grace: Duration::from_hours(24),
-            },
             weak_secrets: mode == Mode::Stretched,
-            legacy: None,
+            ..TERMS
         },
         trust: TrustBundle::with_extra("").unwrap(),
     }
