@@ -13,8 +13,6 @@ pub(crate) enum Trouble {
     Io(io::Error),
     /// The targets could not be built.
     Build,
-    /// What a hunter printed makes no sense.
-    Answer(String),
 }
 
 impl fmt::Display for Trouble {
@@ -22,7 +20,6 @@ impl fmt::Display for Trouble {
         match self {
             Self::Io(error) => error.fmt(f),
             Self::Build => f.write_str("the targets could not be built"),
-            Self::Answer(what) => write!(f, "a hunter made no sense: {what}"),
         }
     }
 }
@@ -33,14 +30,14 @@ impl From<io::Error> for Trouble {
     }
 }
 
-/// Builds the hunter; where it lies.
-pub(crate) fn hunter(fuzz: &Path, work: &Path) -> Result<PathBuf, Trouble> {
+/// Builds the hunters, one for each target; where they lie.
+pub(crate) fn hunters(fuzz: &Path, work: &Path) -> Result<PathBuf, Trouble> {
     let host = host()?;
     let wrapper = std::env::current_exe()?.with_file_name("instrument");
     let mut cargo = Command::new(env!("CARGO"));
     cargo
         .args(["build", "--locked", "--profile", "fuzz"])
-        .args(["--package", "cvm-fuzz-engine", "--bin", "hunt"])
+        .args(["--package", "cvm-fuzz", "--bins"])
         // A named target keeps build scripts and macros apart from what is counted.
         .args(["--target", &host])
         .arg("--manifest-path")
@@ -51,7 +48,7 @@ pub(crate) fn hunter(fuzz: &Path, work: &Path) -> Result<PathBuf, Trouble> {
     if !cargo.status()?.success() {
         return Err(Trouble::Build);
     }
-    Ok(work.join(host).join("fuzz/hunt"))
+    Ok(work.join(host).join("fuzz"))
 }
 
 /// The machine's own target, as rustc names it.

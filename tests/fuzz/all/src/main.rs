@@ -1,9 +1,11 @@
-//! `cargo fuzz-all`: builds the targets with counters, hunts in each for its share of the time, and
+//! `cargo fuzz-all`: builds the targets with libFuzzer, hunts in each for its share of the time, and
 //! says what came of it. It ends with 1 if anything went wrong in one, with 2 if it could not run.
 
 mod builder;
-mod chase;
+mod hunt;
 mod report;
+mod share;
+mod summary;
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -12,25 +14,36 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::builder::Trouble;
-use crate::chase::Chase;
+use crate::hunt::Ground;
+use crate::hunt::Prey;
 use crate::report::Report;
 
 /// The targets, in the order in which they are hunted in.
-const TARGETS: [&str; 5] = ["http", "csr", "message", "proof", "import"];
+const TARGETS: [Prey; 5] = [
+    prey("http", 4096),
+    prey("csr", 4200),
+    prey("message", 4096),
+    prey("proof", 2048),
+    prey("import", 4096),
+];
+
+const fn prey(name: &'static str, longest: usize) -> Prey {
+    Prey { name, longest }
+}
 
 /// Hunts for inputs that break a rule, in every target.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "cargo fuzz-all")]
 struct Args {
-    /// How long, all targets together, without the build.
+    /// How long, all targets together, without the build: the sum, however many run at once.
     #[arg(long, default_value_t = 300)]
     seconds: u64,
     /// Only these targets.
-    #[arg(long, value_name = "NAME", value_parser = TARGETS)]
+    #[arg(long, value_name = "NAME", value_parser = TARGETS.map(|target| target.name))]
     target: Vec<String>,
-    /// The seed of all randomness; the same seed with the same time is not the same run, but near it.
+    /// The seed of libFuzzer's randomness.
     #[arg(long, default_value_t = 1)]
-    seed: u64,
+    seed: u32,
     /// How many targets at once; all cores if not said.
     #[arg(long)]
     jobs: Option<usize>,
@@ -61,24 +74,29 @@ fn run(args: &Args) -> Result<bool, Trouble> {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("..")
         .canonicalize()?;
-    let work = fuzz.join("../..").canonicalize()?.join("target/fuzz");
-    let hunter = builder::hunter(&fuzz, &work)?;
-    let chase = Chase {
-        hunter,
-        seeds: fuzz.join("corpus"),
-        work: work.join("work"),
+    let target = fuzz.join("../..").canonicalize()?.join("target/fuzz");
+    let ground = Ground {
+        hunters: builder::hunters(&fuzz, &target)?,
+        fuzz,
+        work: target.join("work"),
         seed: args.seed,
     };
     if args.fresh {
-        chase.forget()?;
+        ground.forget()?;
     }
-    if let Some(input) = &args.input {
-        return chase.once(&args.target, input);
+    match (&args.input, chosen(args).as_slice()) {
+        (Some(input), [target, ..]) => Ok(ground.once(*target, input)?),
+        (_, targets) => hunt(args, &ground, targets),
     }
-    let targets = chosen(args);
+}
+
+fn hunt(args: &Args, ground: &Ground, targets: &[Prey]) -> Result<bool, Trouble> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = args.jobs.unwrap_or(cores).clamp(1, targets.len());
-    let report = Report::new(chase.all(&targets, args.seconds, jobs)?);
+    let each = (args.seconds / targets.len() as u64).max(1);
+    let report = Report(share::out(targets, jobs, |target| {
+        ground.hunt(target, each)
+    })?);
     println!("{report}");
     if let Some(file) = &args.json {
         std::fs::write(file, report.json())?;
@@ -86,7 +104,8 @@ fn run(args: &Args) -> Result<bool, Trouble> {
     Ok(report.is_clean())
 }
 
-fn chosen(args: &Args) -> Vec<&str> {
-    let named = |target: &&str| args.target.is_empty() || args.target.iter().any(|t| t == target);
+fn chosen(args: &Args) -> Vec<Prey> {
+    let named =
+        |target: &Prey| args.target.is_empty() || args.target.iter().any(|t| t == target.name);
     TARGETS.into_iter().filter(named).collect()
 }

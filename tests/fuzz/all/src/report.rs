@@ -5,40 +5,36 @@ use std::fmt;
 use comfy_table::CellAlignment;
 use comfy_table::Table;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
-use serde_json::Value;
 use serde_json::json;
 
-/// The summaries of all hunters.
-#[derive(Debug)]
-pub(crate) struct Report(Vec<Value>);
+use crate::summary::Summary;
 
-const HEADER: [&str; 10] = [
+/// The summaries of all hunts.
+#[derive(Debug)]
+pub(crate) struct Report(pub(crate) Vec<Summary>);
+
+const HEADER: [&str; 9] = [
     "target",
     "executions",
     "per second",
     "coverage",
-    "by seeds",
+    "by what was there",
     "features",
-    "inputs",
     "slow",
     "slowest",
     "crashes",
 ];
 
 impl Report {
-    pub(crate) fn new(summaries: Vec<Value>) -> Self {
-        Self(summaries)
-    }
-
     /// Whether nothing went wrong.
     pub(crate) fn is_clean(&self) -> bool {
-        self.0.iter().all(|summary| findings(summary).is_empty())
+        self.0.iter().all(|summary| summary.finding.is_none())
     }
 
     /// All of it.
     pub(crate) fn json(&self) -> String {
-        let executions: u64 = self.0.iter().map(|one| number(one, "executions")).sum();
-        let crashes: usize = self.0.iter().map(|one| findings(one).len()).sum();
+        let executions: u64 = self.0.iter().map(|one| one.executions).sum();
+        let crashes = self.0.iter().filter(|one| one.finding.is_some()).count();
         let all = json!({ "executions": executions, "crashes": crashes, "targets": self.0 });
         format!("{all:#}\n")
     }
@@ -57,66 +53,48 @@ impl fmt::Display for Report {
         }
         writeln!(f, "{table}")?;
         for summary in &self.0 {
-            writeln!(f, "{}: {}", text(summary, "target"), ends(summary))?;
+            writeln!(f, "{}: {}", summary.target, ends(summary))?;
         }
-        self.0
-            .iter()
-            .try_for_each(|summary| write_findings(f, summary))
+        self.0.iter().try_for_each(|one| write_finding(f, one))
     }
 }
 
-fn row(summary: &Value) -> [String; 10] {
-    let count = |name: &str| number(summary, name);
-    let per_second = summary["seconds"].as_f64().filter(|seconds| *seconds > 0.0);
-    let per_second = per_second.map_or(0.0, |s| {
-        summary["executions"].as_f64().unwrap_or_default() / s
-    });
+fn row(one: &Summary) -> [String; 9] {
+    let slowest = f64::from(u32::try_from(one.told.slowest_micros).unwrap_or(u32::MAX));
     [
-        text(summary, "target").to_owned(),
-        count("executions").to_string(),
-        format!("{per_second:.0}"),
-        format!("{} of {}", count("coverage"), count("edges")),
-        count("seedCoverage").to_string(),
-        count("features").to_string(),
-        format!(
-            "{} + {}",
-            count("seeds"),
-            count("pool").saturating_sub(count("seeds"))
-        ),
-        count("slow").to_string(),
-        format!(
-            "{:.1} ms",
-            summary["slowestMicros"].as_f64().unwrap_or_default() / 1000.0
-        ),
-        findings(summary).len().to_string(),
+        one.target.clone(),
+        one.executions.to_string(),
+        one.per_second.to_string(),
+        format!("{} of {}", one.coverage, one.edges),
+        one.seed_coverage.to_string(),
+        one.features.to_string(),
+        one.told.slow.to_string(),
+        format!("{:.1} ms", slowest / 1000.0),
+        u8::from(one.finding.is_some()).to_string(),
     ]
 }
 
 /// How many inputs came to which end.
-fn ends(summary: &Value) -> String {
-    let ends = summary["ends"].as_object().into_iter().flatten();
+fn ends(one: &Summary) -> String {
+    let ends = one.told.ends.iter();
     let ends: Vec<String> = ends.map(|(how, count)| format!("{how} {count}")).collect();
     ends.join(", ")
 }
 
-fn write_findings(f: &mut fmt::Formatter<'_>, summary: &Value) -> fmt::Result {
-    let target = text(summary, "target");
-    for finding in findings(summary) {
-        let (place, input) = (text(finding, "place"), text(finding, "input"));
-        writeln!(f, "\n{target}: {place}: {}", text(finding, "message"))?;
-        writeln!(f, "again: cargo fuzz-all --target {target} --input {input}")?;
+fn write_finding(f: &mut fmt::Formatter<'_>, one: &Summary) -> fmt::Result {
+    let Some(finding) = &one.finding else {
+        return Ok(());
+    };
+    writeln!(f, "\n{}: {}", one.target, finding.message)?;
+    match &finding.input {
+        Some(input) => {
+            let input = input.display();
+            writeln!(
+                f,
+                "again: cargo fuzz-all --target {} --input {input}",
+                one.target
+            )
+        }
+        None => Ok(()),
     }
-    Ok(())
-}
-
-fn findings(summary: &Value) -> &[Value] {
-    summary["findings"].as_array().map_or(&[], Vec::as_slice)
-}
-
-fn number(summary: &Value, name: &str) -> u64 {
-    summary[name].as_u64().unwrap_or_default()
-}
-
-fn text<'a>(summary: &'a Value, name: &str) -> &'a str {
-    summary[name].as_str().unwrap_or_default()
 }

@@ -3,7 +3,8 @@
 //! A target is a function of bytes that panics if a rule is broken. [`http`] plays scripts of requests
 //! at the real door on fakes ([`script`], [`stage`], [`rules`], [`legacy`]), [`csr`] parses signing requests,
 //! [`message`] gives the worker what a queue might hold, [`proof`] reads credentials, nonces, proofs,
-//! sealed and open bundles, [`import`] takes an operator's file. [`told`] counts what came of it.
+//! sealed and open bundles, [`import`] takes an operator's file. [`told`] counts what came of it, [`ledger`]
+//! writes that down.
 
 #![forbid(unsafe_code)]
 #![expect(
@@ -16,6 +17,7 @@
 pub mod csr;
 pub mod http;
 pub mod import;
+pub mod ledger;
 pub mod legacy;
 pub mod message;
 pub mod proof;
@@ -24,7 +26,6 @@ pub mod script;
 pub mod stage;
 pub mod texts;
 pub mod told;
-pub mod words;
 
 use crate::told::Told;
 
@@ -35,10 +36,6 @@ pub struct Target {
     pub name: &'static str,
     /// Runs one input; panics if a rule is broken.
     pub run: fn(&[u8], &mut Told),
-    /// Words that mean something to it.
-    pub words: &'static [&'static str],
-    /// The longest input that is made for it, in bytes.
-    pub longest: usize,
 }
 
 /// All targets.
@@ -46,31 +43,21 @@ pub const ALL: [Target; 5] = [
     Target {
         name: "http",
         run: http::run,
-        words: words::HTTP,
-        longest: 4096,
     },
     Target {
         name: "csr",
         run: csr::run,
-        words: words::CSR,
-        longest: 4200,
     },
     Target {
         name: "message",
         run: message::run,
-        words: words::MESSAGE,
-        longest: 4096,
     },
     Target {
         name: "proof",
         run: proof::run,
-        words: words::PROOF,
-        longest: 2048,
     },
     Target {
         name: "import",
         run: import::run,
-        words: words::IMPORT,
-        longest: 4096,
     },
 ];

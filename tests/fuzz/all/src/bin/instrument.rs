@@ -19,10 +19,13 @@ const READERS: [&str; 8] = [
     "x509_parser",
 ];
 
-const FLAGS: [&str; 4] = [
+/// As cargo-fuzz has them.
+const FLAGS: [&str; 6] = [
     "-Cpasses=sancov-module",
-    "-Cllvm-args=-sanitizer-coverage-level=3",
+    "-Cllvm-args=-sanitizer-coverage-level=4",
     "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
+    "-Cllvm-args=-sanitizer-coverage-pc-table",
+    "-Cllvm-args=-sanitizer-coverage-trace-compares",
     "-Ccodegen-units=1",
 ];
 
@@ -47,6 +50,6 @@ fn is_counted(args: &[OsString]) -> bool {
     let Some(name) = after("--crate-name") else {
         return false;
     };
-    let ours = name.starts_with("cvm_") && name != "cvm_fuzz_engine";
+    let ours = name.starts_with("cvm_");
     after("--target").is_some() && (ours || READERS.contains(&name))
 }
