@@ -6,6 +6,8 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::instrument;
+
 /// Why nothing could be hunted.
 #[derive(Debug)]
 pub(crate) enum Trouble {
@@ -33,7 +35,6 @@ impl From<io::Error> for Trouble {
 /// Builds the hunters, one for each target; where they lie.
 pub(crate) fn hunters(fuzz: &Path, work: &Path) -> Result<PathBuf, Trouble> {
     let host = host()?;
-    let wrapper = std::env::current_exe()?.with_file_name("instrument");
     let mut cargo = Command::new(env!("CARGO"));
     cargo
         .args(["build", "--locked", "--profile", "fuzz"])
@@ -44,7 +45,8 @@ pub(crate) fn hunters(fuzz: &Path, work: &Path) -> Result<PathBuf, Trouble> {
         .arg(fuzz.join("Cargo.toml"))
         .arg("--target-dir")
         .arg(work)
-        .env("RUSTC_WRAPPER", wrapper);
+        .env("RUSTC_WRAPPER", std::env::current_exe()?)
+        .env(instrument::ASKED, "1");
     if !cargo.status()?.success() {
         return Err(Trouble::Build);
     }

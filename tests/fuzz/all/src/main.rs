@@ -3,6 +3,7 @@
 
 mod builder;
 mod hunt;
+mod instrument;
 mod report;
 mod share;
 mod summary;
@@ -59,6 +60,9 @@ struct Args {
 }
 
 fn main() -> ExitCode {
+    if std::env::var_os(instrument::ASKED).is_some() {
+        return instrument::compile(std::env::args_os());
+    }
     match run(&Args::parse()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

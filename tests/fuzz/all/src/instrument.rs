@@ -29,8 +29,12 @@ const FLAGS: [&str; 6] = [
     "-Ccodegen-units=1",
 ];
 
-fn main() -> ExitCode {
-    let mut args = std::env::args_os().skip(1);
+/// Whether this process was started by cargo in the compiler's place.
+pub(crate) const ASKED: &str = "CVM_FUZZ_INSTRUMENT";
+
+/// Runs the compiler that the arguments name, with the flags where they belong.
+pub(crate) fn compile(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let mut args = args.skip(1);
     let Some(rustc) = args.next() else {
         eprintln!("this is for cargo: RUSTC_WRAPPER");
         return ExitCode::from(2);
