@@ -14,6 +14,8 @@ use cvm_shared::ports::Random;
 use cvm_shared::ports::Registry;
 use cvm_shared::ports::Vault;
 use cvm_shared::record::Record;
+use cvm_shared::trail::Author;
+use cvm_shared::trail::Hand;
 use cvm_shared::transition::next;
 use cvm_shared::write::Written;
 use cvm_shared::write::write;
@@ -42,9 +44,10 @@ where
     }
 
     async fn confirmed(&self, row: Record, id: &str) -> Result<Answer, Refused> {
+        let now = self.clock.now();
         let event = Event::Confirm {
             request: RequestId::parse(id).map_err(|_| Refused::NotFound)?,
-            now: self.clock.now(),
+            now,
         };
         match next(&row, &event) {
             Ok(_) | Err(Refusal::Already) => {}
@@ -53,7 +56,8 @@ where
         if let Some(issued) = row.state.issued() {
             self.vault.shred(&issued.bundle.key).await?;
         }
-        match write(&self.registry, row, |_| event.clone()).await? {
+        let hand = Hand::new(Author::Ingest, now);
+        match write(&self.registry, &hand, row, |_| event.clone()).await? {
             Written::Applied(row) | Written::Refused(row, Refusal::Already) => {
                 tracing::info!(serial = %row.serial, request = id, "confirmed");
             }
@@ -77,6 +81,7 @@ fn refused(refusal: &Refusal) -> Refused {
         | Refusal::LeaseLost
         | Refusal::NotDue
         | Refusal::NotMarkedYet
+        | Refusal::HasCertificate
         | Refusal::ReplacementPending { .. }
         | Refusal::StaleGeneration
         | Refusal::TooSoon { .. } => Refused::Unavailable { retry_after: 5 },

@@ -18,6 +18,8 @@ use cvm_shared::ports::Vault;
 use cvm_shared::record::Record;
 use cvm_shared::request::KeySource;
 use cvm_shared::time::UnixMillis;
+use cvm_shared::trail::Author;
+use cvm_shared::trail::Hand;
 use cvm_shared::transition::next;
 use cvm_shared::write::Written;
 use cvm_shared::write::write;
@@ -106,10 +108,13 @@ where
         self.queue.send(&order).await?;
         self.own.gauge.accepted(&self.terms.poll, self.clock.now());
         tracing::info!(serial = %order.serial, request = %order.request.id, "accepted");
-        Ok(match write(&self.registry, row, |_| event.clone()).await? {
-            Written::Applied(row) => Opened::Stands(row),
-            Written::Refused(row, refusal) => Opened::Refused(row, refusal),
-        })
+        let hand = Hand::new(Author::Ingest, self.clock.now());
+        Ok(
+            match write(&self.registry, &hand, row, |_| event.clone()).await? {
+                Written::Applied(row) => Opened::Stands(row),
+                Written::Refused(row, refusal) => Opened::Refused(row, refusal),
+            },
+        )
     }
 
     /// One key, one device: a key that two devices have is one that somebody copied.
@@ -153,8 +158,9 @@ pub(crate) fn barred(refusal: &Refusal, now: UnixMillis) -> Option<Refused> {
         Refusal::Confirmed => Some(Refused::Confirmed),
         Refusal::Expired => Some(Refused::Expired),
         Refusal::Disabled => Some(Refused::Unauthorized),
-        // Answers to the events of workers and janitors, never to an application.
-        Refusal::LeaseHeld { .. }
+        // Answers to the events of workers, janitors and operators, never to an application.
+        Refusal::HasCertificate
+        | Refusal::LeaseHeld { .. }
         | Refusal::LeaseLost
         | Refusal::NotDue
         | Refusal::NotMarkedYet

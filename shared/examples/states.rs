@@ -179,6 +179,7 @@ fn reason(refusal: &Refusal) -> &'static str {
         Refusal::Confirmed => "confirmed",
         Refusal::Expired => "expired",
         Refusal::ReplacementPending { .. } => "replacement pending",
+        Refusal::HasCertificate => "has a certificate",
         Refusal::NotDue => "not due",
     }
 }
@@ -349,6 +350,14 @@ fn claims() -> Vec<Told> {
     ]
 }
 
+fn replay() -> Event {
+    Event::Replay {
+        request: request(),
+        generation: Generation(1),
+        now: NOW,
+    }
+}
+
 fn holder_events() -> Vec<Told> {
     let fence = || lease(7, LATER).fence();
     let commit = Event::Commit {
@@ -401,5 +410,9 @@ fn aftercare_events() -> Vec<Told> {
         ),
         ("reset", "operator", Event::Reset),
         ("revoke", "operator", Event::Revoke),
+        ("disable", "operator", Event::Disable),
+        ("enable", "operator", Event::Enable),
+        ("replay a dead letter", "operator", replay()),
+        ("discard a dead letter", "operator", Event::Discard),
     ]
 }

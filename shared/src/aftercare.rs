@@ -188,6 +188,53 @@ pub(crate) fn revoke(record: &Record) -> Result<Record, Refusal> {
     Ok(begun_anew(record, State::Disabled))
 }
 
+pub(crate) fn disable(record: &Record) -> Result<Record, Refusal> {
+    match record.state.issued() {
+        Some(_) => Err(Refusal::HasCertificate),
+        None => revoke(record),
+    }
+}
+
+pub(crate) fn enable(record: &Record) -> Result<Record, Refusal> {
+    match &record.state {
+        State::Disabled => reset(record),
+        State::Registered
+        | State::Requested { .. }
+        | State::Issuing { .. }
+        | State::Vended { .. }
+        | State::Failed { .. } => Err(Refusal::Already),
+    }
+}
+
+/// A dead letter was sent again. A row that still waits for it stays as it is; one that had failed waits again, as
+/// it would if its device had asked.
+pub(crate) fn replay(
+    record: &Record,
+    request: &Request,
+    now: UnixMillis,
+) -> Result<Record, Refusal> {
+    let held = record.state.request_id();
+    if held.is_some_and(|held| *held != request.id) {
+        return Err(Refusal::OtherRequest);
+    }
+    match &record.state {
+        State::Disabled => Err(Refusal::Disabled),
+        State::Vended { .. } => Err(Refusal::Already),
+        State::Requested { .. } | State::Issuing { .. } => Ok(record.clone()),
+        State::Failed {
+            retry_at: Some(until),
+            ..
+        } if now < *until => Err(Refusal::TooSoon { until: *until }),
+        State::Failed { failure, .. } if !failure.may_be_retried() => {
+            Err(Refusal::FailedForGood { failure: *failure })
+        }
+        State::Registered | State::Failed { .. } => {
+            let issued = record.state.issued().cloned();
+            Ok(opened(record, request.clone(), issued, now))
+        }
+    }
+}
+
 /// A new generation, so that orders of the old one are moot. Every certificate of the old ones has
 /// to go before the device is issued another.
 fn begun_anew(record: &Record, state: State) -> Record {

@@ -118,6 +118,21 @@ pub enum Event {
     Reset,
     /// An operator takes the device's certificate away and bars it.
     Revoke,
+    /// An operator bars a device that has no certificate.
+    Disable,
+    /// An operator lets a disabled device apply.
+    Enable,
+    /// An operator has sent a dead letter of the device to the queue again.
+    Replay {
+        /// What it asks for.
+        request: Request,
+        /// The generation that it is of.
+        generation: Generation,
+        /// When.
+        now: UnixMillis,
+    },
+    /// An operator has thrown a dead letter of the device away. The row stays as it is; its trail tells.
+    Discard,
 }
 
 /// Why an event changes nothing. None of these is an error: each has an answer.
@@ -165,4 +180,6 @@ pub enum Refusal {
     },
     /// There is nothing to do yet.
     NotDue,
+    /// A certificate is committed to the row: it cannot just be barred.
+    HasCertificate,
 }

@@ -169,6 +169,18 @@ text_id!(
     BundleKey, "bundleKey", 1..=256, "a-z A-Z 0-9 / _ -", |b| thing_byte(b) || b == b'/'
 );
 
+text_id!(
+    /// The hash over a row's changes up to one of them: SHA-256, in hex.
+    TrailHead, "trailHead", 64..=64, "0-9 a-f", lower_hex
+);
+
+impl TrailHead {
+    /// The digest as a head.
+    pub(crate) fn from_digest(digest: &[u8; 32]) -> Self {
+        Self(hex(digest))
+    }
+}
+
 impl Owner {
     /// An owner from 16 random bytes.
     pub fn from_random(bytes: [u8; 16]) -> Self {

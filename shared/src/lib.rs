@@ -4,7 +4,7 @@
 //! [`ids`] and [`csr`] (what may be said), [`secret`], [`verifier`],
 //! [`proof`], [`nonce`] and [`seal`] (what may not be said, how it is shown all the same, and what is kept shut),
 //! [`request`] and [`message`] (what is asked), [`record`], [`state`] and [`reprovision`] (what is known),
-//! [`transition`] (the one function that changes it, on an [`event`]), [`care`] (which rows wait for somebody),
+//! [`transition`] (the one function that changes it, on an [`event`]), [`trail`] and [`entry`] (who did so), [`care`] (which rows wait for somebody),
 //! [`failure`] and [`outcome`] (how things end), [`ports`] (what the outside must do), [`api`] and [`bundle`] (what a
 //! device sees).
 
@@ -13,6 +13,7 @@ pub mod api;
 pub mod bundle;
 pub mod care;
 pub mod csr;
+pub mod entry;
 pub mod event;
 pub mod failure;
 pub mod ids;
@@ -29,6 +30,7 @@ pub mod seal;
 pub mod secret;
 pub mod state;
 pub mod time;
+pub mod trail;
 pub mod transition;
 pub mod trust;
 pub mod verifier;

@@ -19,6 +19,7 @@ use crate::reprovision::Superseded;
 use crate::request::Generation;
 use crate::state::State;
 use crate::time::UnixMillis;
+use crate::trail::Trail;
 use crate::verifier::Verifier;
 
 /// One device.
@@ -50,6 +51,8 @@ pub struct Record {
     pub superseded: Vec<Superseded>,
     /// Where it stands (`applyState` and what belongs to it).
     pub state: State,
+    /// Who changed it last, and a hash over all changes; `None` before the first change that left one.
+    pub trail: Option<Trail>,
 }
 
 /// How often the janitor sent an order again, and when last.
@@ -78,6 +81,7 @@ impl Record {
             resent: Resent::default(),
             superseded: Vec::new(),
             state: State::Registered,
+            trail: None,
         }
     }
 

@@ -126,4 +126,16 @@ impl State {
             Self::Vended { issued, .. } => Some(issued),
         }
     }
+
+    /// Why it failed, if it did.
+    pub fn failure(&self) -> Option<FailureCode> {
+        match self {
+            Self::Failed { failure, .. } => Some(*failure),
+            Self::Disabled
+            | Self::Registered
+            | Self::Requested { .. }
+            | Self::Issuing { .. }
+            | Self::Vended { .. } => None,
+        }
+    }
 }

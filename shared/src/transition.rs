@@ -68,6 +68,17 @@ pub fn next(record: &Record, event: &Event) -> Result<Record, Refusal> {
         Event::Forget { certificate } => aftercare::forget(record, certificate)?,
         Event::Reset => aftercare::reset(record)?,
         Event::Revoke => aftercare::revoke(record)?,
+        Event::Disable => aftercare::disable(record)?,
+        Event::Enable => aftercare::enable(record)?,
+        Event::Replay {
+            request,
+            generation,
+            now,
+        } => {
+            in_generation(record, *generation)?;
+            aftercare::replay(record, request, *now)?
+        }
+        Event::Discard => record.clone(),
     };
     after.revision = record.revision + 1;
     Ok(after)

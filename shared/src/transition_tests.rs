@@ -600,6 +600,69 @@ fn the_janitors_events_in_every_state() {
 }
 
 #[test]
+fn only_a_device_without_a_certificate_is_just_barred() {
+    let mut disable = ["Disabled"; 12];
+    disable[0] = "Already";
+    for committed in [5, 6, 7, 8, 11] {
+        disable[committed] = "HasCertificate";
+    }
+    assert_table(&Event::Disable, disable);
+    let mut enable = ["Already"; 12];
+    enable[0] = "Registered";
+    assert_table(&Event::Enable, enable);
+}
+
+#[test]
+fn a_dead_letter_that_was_sent_again_in_every_state() {
+    let replay = |request: Request, generation| Event::Replay {
+        request,
+        generation: Generation(generation),
+        now: NOW,
+    };
+    assert_table(
+        &replay(ours(), 1),
+        [
+            "Disabled",
+            "Requested",
+            "Requested",
+            "Issuing",
+            "Issuing",
+            "Issuing",
+            "Already",
+            "Already",
+            "Already",
+            "Requested",
+            FOR_GOOD,
+            "Requested",
+        ],
+    );
+    assert_table(&replay(ours(), 0), ["StaleGeneration"; 12]);
+    let foreign = Request::new(
+        &record(State::Disabled).serial,
+        Generation(1),
+        another_key(),
+    );
+    let mut others = ["OtherRequest"; 12];
+    (others[0], others[1]) = ("Disabled", "Requested");
+    assert_table(&replay(foreign, 1), others);
+    let committed = record(failed(FailureCode::PolicyMissing, Some(issued("a"))));
+    let after = next(&committed, &replay(ours(), 1)).unwrap();
+    assert_eq!(after.state.issued(), Some(&issued("a")), "it is resumed");
+    assert_eq!(after.requested_at, Some(NOW), "the janitor watches over it");
+}
+
+#[test]
+fn a_dead_letter_that_was_thrown_away_changes_nothing_but_the_revision() {
+    for (name, state) in states() {
+        let before = record(state);
+        let mut after = next(&before, &Event::Discard).unwrap();
+        assert_eq!(after.revision, before.revision + 1, "{name}");
+        after.revision = before.revision;
+        assert_eq!(after, before, "{name}");
+    }
+}
+
+#[test]
 fn the_operators_events_in_every_state() {
     let mut reset = ["Registered"; 12];
     reset[1] = "Already";

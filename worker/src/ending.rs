@@ -49,6 +49,7 @@ impl Stop {
             | Refusal::NotDue
             | Refusal::NotIssued
             | Refusal::NothingAsked
+            | Refusal::HasCertificate
             | Refusal::ReplacementPending { .. } => Err(Self::GivenBack(Failure::Contended)),
         }
     }

@@ -21,6 +21,8 @@ use cvm_shared::ports::Vault;
 use cvm_shared::record::Record;
 use cvm_shared::state::State;
 use cvm_shared::time::UnixMillis;
+use cvm_shared::trail::Author;
+use cvm_shared::trail::Hand;
 use cvm_shared::write::Written;
 use cvm_shared::write::write;
 
@@ -94,13 +96,18 @@ where
         let row = row.ok_or(Stop::UnknownDevice)?;
         let owner = Owner::from_random(self.random.bytes());
         let claim = |row: &Record| self.claim(order, row, &owner);
-        match write(&self.registry, row, claim)
+        match write(&self.registry, &self.hand(), row, claim)
             .await
             .map_err(Stop::GivenBack)?
         {
             Written::Applied(row) => self.hold(row, limits).await,
             Written::Refused(_, refusal) => Stop::of_claim(&refusal, self.clock.now(), limits.last),
         }
+    }
+
+    /// Our hand, as of now.
+    pub(crate) fn hand(&self) -> Hand {
+        Hand::new(Author::Worker, self.clock.now())
     }
 
     fn claim(&self, order: &Order, row: &Record, owner: &Owner) -> Event {
@@ -217,7 +224,7 @@ where
 
     async fn give_up(&self, row: Record, event: Event, failure: Failure) -> Stop {
         let is_final = matches!(event, Event::Fail { .. });
-        match write(&self.registry, row, |_| event.clone()).await {
+        match write(&self.registry, &self.hand(), row, |_| event.clone()).await {
             Ok(Written::Applied(_)) if is_final => Stop::Failed(failure),
             // Released; or somebody else holds the row, or it cannot be reached, and the lease ends
             // by itself.

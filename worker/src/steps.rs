@@ -245,7 +245,8 @@ where
             fence: self.fence.clone(),
             issued: issued.ok_or(Failure::LeaseLost)?,
         };
-        let written = write(&self.worker.registry, self.row.clone(), |_| event.clone()).await;
+        let (hand, row) = (self.worker.hand(), self.row.clone());
+        let written = write(&self.worker.registry, &hand, row, |_| event.clone()).await;
         match written {
             Ok(Written::Applied(row) | Written::Refused(row, Refusal::Already)) => {
                 let made = self.made.take();
@@ -329,8 +330,8 @@ where
 
     /// A write that only the holder may make.
     async fn write(&mut self, event: Event) -> Result<(), Failure> {
-        let row = self.row.clone();
-        match write(&self.worker.registry, row, |_| event.clone()).await? {
+        let (hand, row) = (self.worker.hand(), self.row.clone());
+        match write(&self.worker.registry, &hand, row, |_| event.clone()).await? {
             Written::Applied(row) | Written::Refused(row, Refusal::Already) => {
                 self.row = row;
                 Ok(())

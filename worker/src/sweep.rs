@@ -21,6 +21,8 @@ use cvm_shared::ports::Vault;
 use cvm_shared::record::Issued;
 use cvm_shared::record::Record;
 use cvm_shared::time::UnixMillis;
+use cvm_shared::trail::Author;
+use cvm_shared::trail::Hand;
 use cvm_shared::write::Written;
 use cvm_shared::write::write;
 use serde::Serialize;
@@ -193,7 +195,8 @@ where
             }
         };
         // A refusal means that the row has moved on; the next sweep sees where to.
-        let written = write(&self.registry, row.clone(), |_| event.clone()).await?;
+        let hand = Hand::new(Author::Janitor, now);
+        let written = write(&self.registry, &hand, row.clone(), |_| event.clone()).await?;
         Ok(matches!(written, Written::Applied(_)))
     }
 

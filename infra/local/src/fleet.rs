@@ -93,6 +93,7 @@ impl Fleet {
         let policy = policy.map_err(|refusal| Error::Devices(refusal.to_string()))?;
         let options = Options {
             default_policy: Some(policy),
+            hand: None,
         };
         let client = DynamoDb::new(&emulator.sdk());
         let roster = DynamoRoster::new(client, outputs.table.clone());
@@ -202,6 +203,7 @@ mod tests {
     async fn the_import_takes_every_row() {
         let options = Options {
             default_policy: Some(PolicyName::parse("device").unwrap()),
+            hand: None,
         };
         for fleet in [
             devices_csv(),

@@ -1,8 +1,25 @@
 //! Moments as people write them: RFC 3339, always in UTC.
 
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use cvm_shared::time::UnixMillis;
 
 const DAY: u64 = 86_400;
+
+/// Reads a day (`2026-08-01`, its beginning) or a moment (`2026-08-01T12:34:56Z`), both in UTC.
+pub fn moment(text: &str) -> Result<UnixMillis, String> {
+    let whole = if text.len() == 10 {
+        format!("{text}T00:00:00Z")
+    } else {
+        text.to_owned()
+    };
+    let read = DateTime::from_str(&whole, Format::DateTime).ok();
+    let millis = read.and_then(|moment| moment.to_millis().ok());
+    let millis = millis.and_then(|millis| u64::try_from(millis).ok());
+    millis
+        .map(UnixMillis)
+        .ok_or_else(|| "must be a day (2026-08-01) or a moment (2026-08-01T12:00:00Z)".to_owned())
+}
 
 /// `2026-08-01T12:34:56.789Z`.
 pub fn rfc3339(moment: UnixMillis) -> String {

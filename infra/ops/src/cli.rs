@@ -1,6 +1,5 @@
 //! The command line as types: what may be asked, and with which exit code it is answered.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -9,104 +8,76 @@ use clap::Subcommand;
 use clap::ValueEnum;
 use clap::builder::NonEmptyStringValueParser;
 use cvm_shared::ids::Malformed;
-use cvm_shared::ids::PolicyName;
 use cvm_shared::ids::SerialNumber;
+use cvm_shared::trail::Reason;
 
-use crate::login::Auth;
+use crate::completions;
+use crate::devices;
 
-const EXITS: &str = "\
+/// The exit codes, for every command's help.
+pub const EXITS: &str = "\
 Exit codes:
   0    done
-  1    some rows were refused, or there is no such device
-  2    wrong usage, or a file that cannot be imported
+  1    some rows were refused, or there is no such thing
+  2    wrong usage, or a file that cannot be used
   3    AWS could not be reached or refused; run it again
+  4    asked first, and the answer was no
   130  stopped by Ctrl-C; run it again to go on";
 
-const FILE: &str = "\
-The file is CSV with a header. Its columns, in any order:
-  productid     the serial number (a-z A-Z 0-9 : _ -)
-  secret        the device's secret, 32 random bytes at best; only its verifier is stored
-  thingName     the Thing to bind to; if empty, the serial number
-  policyName    the AWS IoT policy to attach; if empty, --default-policy
-  thingType, thingGroup, attributes (name=value;name=value)    may be left out
-  auth          proof or any; if empty or left out, --default-auth
-
-A secret must have 112 bits (NIST SP 800-63B), judged by its length and characters: 28 hex digits, or
-19 mixed letters and digits. A weaker one is refused, or with --stretch-weak-secrets stored stretched
-(argon2id; 20 to 40 rows a second on each of up to 4 cores). Its device sends it and cannot prove it, so
-auth must be any, and the stack needs WeakSecrets=stretch.
-
-A row that is in the table already is never changed, so a file can be imported again at any time.
-Refused rows are listed by line; with --output json there is one object per line, the summary last.";
+const PLACE: &str = "\
+Where things are: --stack names the CloudFormation stack, and its outputs the rest. Each can be named
+by itself instead: CVM_TABLE, CVM_QUEUE_URL, CVM_DEAD_LETTER_QUEUE_URL, CVM_BUCKET, CVM_AUDIT_TABLE,
+CVM_JANITOR_FUNCTION. Region and credentials are those of every AWS tool.";
 
 /// Operates the Certificate Vending Machine
 #[derive(Debug, Parser)]
-#[command(name = "cvmctl", version, after_help = EXITS)]
+#[command(name = "cvmctl", version, after_help = format!("{PLACE}\n\n{EXITS}"))]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// For all commands.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// What every command understands.
+#[derive(Args, Clone, Debug)]
+pub struct Common {
+    /// The CloudFormation stack
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "CVM_STACK",
+        hide_env_values = true
+    )]
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub stack: Option<String>,
+    /// The device table, if it is not the stack's
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "CVM_TABLE",
+        hide_env_values = true
+    )]
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub table: Option<String>,
+    /// How to answer
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub output: Output,
 }
 
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Import devices, or show one
+    /// Import, list, show, reset, disable and revoke devices
     #[command(subcommand)]
-    Devices(Devices),
-}
-
-/// What to do with devices.
-#[derive(Debug, Subcommand)]
-pub enum Devices {
-    /// Add the devices in a CSV file to the table
-    #[command(after_help = format!("{FILE}\n\n{EXITS}"))]
-    Import(Import),
-    /// Show all that the table knows of one device
+    Devices(devices::Devices),
+    /// Write completions for a shell, or the man page
     #[command(after_help = EXITS)]
-    Show(Show),
-}
-
-/// How to import.
-#[derive(Args, Debug)]
-pub struct Import {
-    /// The file
-    #[arg(value_name = "FILE.csv")]
-    pub file: PathBuf,
-    /// The device table
-    #[arg(long, value_name = "NAME", env = "CVM_TABLE", hide_env_values = true)]
-    #[arg(required_unless_present = "dry_run", value_parser = NonEmptyStringValueParser::new())]
-    pub table: Option<String>,
-    /// The policy of rows that name none
-    #[arg(long, value_name = "NAME", value_parser = policy)]
-    pub default_policy: Option<PolicyName>,
-    /// How devices may log in whose rows do not say
-    #[arg(long, value_name = "AUTH", value_enum, default_value_t)]
-    pub default_auth: Auth,
-    /// Take secrets that could be guessed, too: stretched, each with a salt of its own
-    #[arg(long)]
-    pub stretch_weak_secrets: bool,
-    /// Check every row and write nothing; no table is needed
-    #[arg(long)]
-    pub dry_run: bool,
-    /// How to answer
-    #[arg(long, value_enum, default_value_t)]
-    pub output: Output,
-}
-
-/// What to show.
-#[derive(Args, Debug)]
-pub struct Show {
-    /// The device
-    #[arg(value_name = "SERIAL", value_parser = serial)]
-    pub serial: SerialNumber,
-    /// The device table
-    #[arg(long, value_name = "NAME", env = "CVM_TABLE", hide_env_values = true)]
-    #[arg(value_parser = NonEmptyStringValueParser::new())]
-    pub table: String,
-    /// How to answer
-    #[arg(long, value_enum, default_value_t)]
-    pub output: Output,
+    Completions(completions::Completions),
 }
 
 /// How to answer.
@@ -115,15 +86,32 @@ pub enum Output {
     /// For people
     #[default]
     Table,
-    /// For programs
+    /// For programs: one object a line
     Json,
+    /// For spreadsheets
+    Csv,
 }
 
-fn policy(text: &str) -> Result<PolicyName, Malformed> {
-    PolicyName::parse(text)
+/// For commands that change something.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Care {
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask first
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Why, for the trail; no secret
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub reason: Option<Reason>,
 }
 
-fn serial(text: &str) -> Result<SerialNumber, Malformed> {
+fn reason(text: &str) -> Result<Reason, Malformed> {
+    Reason::parse(text)
+}
+
+/// Reads a serial number.
+pub fn serial(text: &str) -> Result<SerialNumber, Malformed> {
     SerialNumber::parse(text)
 }
 
@@ -138,6 +126,8 @@ pub enum Exit {
     Usage = 2,
     /// AWS did not answer as it should.
     Aws = 3,
+    /// The operator was asked and said no.
+    Declined = 4,
     /// Stopped by Ctrl-C (128 + SIGINT, as shells have it).
     Stopped = 130,
 }

@@ -8,9 +8,6 @@ use std::sync::atomic::Ordering;
 use comfy_table::Cell;
 use comfy_table::CellAlignment;
 use comfy_table::Color;
-use comfy_table::ContentArrangement;
-use comfy_table::Table;
-use comfy_table::presets::NOTHING;
 use indicatif::ProgressBar;
 use indicatif::ProgressDrawTarget;
 use indicatif::ProgressStyle;
@@ -18,11 +15,13 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::cli::Output;
+use crate::devices::story::Story;
 use crate::import::End;
 use crate::import::Progress;
 use crate::import::Refusal;
 use crate::import::Summary;
-use crate::show::Story;
+use crate::printer::plain;
+use crate::printer::sheet;
 
 /// Writes one answer. Nobody may be listening any more (`| head`): that stops no work.
 pub fn say(text: &str) {
@@ -67,6 +66,7 @@ impl Progress for Watch<'_> {
             Output::Json => {
                 json!({ "line": refusal.line, "reason": refusal.reason.to_string() }).to_string()
             }
+            Output::Csv => csv_line([&refusal.line.to_string(), &refusal.reason.to_string()]),
         };
         self.bar.suspend(|| say(&text));
     }
@@ -87,6 +87,14 @@ impl Progress for Watch<'_> {
 pub fn summary(summary: &Summary, dry_run: bool, output: Output, styled: bool) -> String {
     match output {
         Output::Json => summary_json(summary, dry_run).to_string(),
+        Output::Csv => {
+            let counts = summary_json(summary, dry_run)["summary"].clone();
+            let counts = counts.as_object().into_iter().flatten();
+            let told: Vec<String> = counts
+                .map(|(name, count)| format!("{name} {count}"))
+                .collect();
+            csv_line(["summary", &told.join(", ")])
+        }
         Output::Table => {
             let imported = if dry_run { "sound" } else { "imported" };
             let mut lines = vec![
@@ -98,7 +106,7 @@ pub fn summary(summary: &Summary, dry_run: bool, output: Output, styled: bool) -
             ];
             // A dry run asks no table.
             lines.retain(|(name, _, _)| !dry_run || ["sound", "bad"].contains(name));
-            let mut table = table(styled);
+            let mut table = sheet(styled);
             for (name, count, colour) in lines {
                 let cell = Cell::new(count).set_alignment(CellAlignment::Right);
                 let cell = if count == 0 { cell } else { cell.fg(colour) };
@@ -124,8 +132,14 @@ fn summary_json(summary: &Summary, dry_run: bool) -> Value {
 pub fn story(story: &Story, output: Output, styled: bool) -> String {
     match output {
         Output::Json => serde_json::to_string_pretty(story).unwrap_or_default(),
+        Output::Csv => {
+            let facts = story
+                .facts()
+                .map(|(name, value)| csv_line([name, &plain(value)]));
+            facts.collect::<Vec<_>>().join("\n")
+        }
         Output::Table => {
-            let mut table = table(styled);
+            let mut table = sheet(styled);
             for (name, value) in story.lines() {
                 let colour = colour_of(name, &value);
                 let cell = Cell::new(value);
@@ -137,6 +151,15 @@ pub fn story(story: &Story, output: Output, styled: bool) -> String {
     }
 }
 
+/// Two cells of a CSV file, without the line's end.
+fn csv_line(cells: [&str; 2]) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    // Writing into memory does not fail.
+    let _ = writer.write_record(cells);
+    let bytes = writer.into_inner().unwrap_or_default();
+    String::from_utf8_lossy(&bytes).trim_end().to_owned()
+}
+
 fn colour_of(name: &str, value: &str) -> Option<Color> {
     match (name, value) {
         ("state", "Vended") => Some(Color::Green),
@@ -145,17 +168,4 @@ fn colour_of(name: &str, value: &str) -> Option<Color> {
         ("state", "Disabled") => Some(Color::DarkGrey),
         _ => None,
     }
-}
-
-/// Two columns without lines. Long values are never cut: they are there to be copied.
-fn table(styled: bool) -> Table {
-    let mut table = Table::new();
-    table.load_style(NOTHING);
-    table.set_content_arrangement(ContentArrangement::Disabled);
-    if styled {
-        table.enforce_styling();
-    } else {
-        table.force_no_tty();
-    }
-    table
 }

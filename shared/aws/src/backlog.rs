@@ -28,7 +28,7 @@ pub const WAITING_INDEX: &str = "waiting";
 pub const CERTIFICATE_INDEX: &str = "certificate";
 
 /// The item that holds the sweep's mark. No serial number can be this.
-const MARK_KEY: &str = "#sweep";
+pub(crate) const MARK_KEY: &str = "#sweep";
 const MARK: &str = "lookedThroughUntil";
 
 /// The waiting rows of a table.

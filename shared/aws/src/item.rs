@@ -38,6 +38,8 @@ use crate::columns::Writer;
 use crate::columns::corrupt;
 use crate::item_care::read_care;
 use crate::item_care::write_care;
+use crate::item_trail::read_trail;
+use crate::item_trail::write_trail;
 
 /// The table's partition key.
 pub const KEY: &str = "productid";
@@ -63,6 +65,7 @@ pub fn to_item(record: &Record) -> Item {
     write_binding(&mut item, &record.binding);
     write_state(&mut item, &record.state);
     write_care(&mut item, record);
+    write_trail(&mut item, record.trail.as_ref());
     item.0
 }
 
@@ -84,6 +87,7 @@ pub fn from_item(item: &Item) -> Result<Record, Failure> {
         resent: care.resent,
         superseded: care.superseded,
         state: read_state(&item)?,
+        trail: read_trail(&item)?,
     })
 }
 

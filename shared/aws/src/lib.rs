@@ -2,7 +2,7 @@
 //!
 //! [`config`] turns the environment into types, [`clients`] builds the service clients once,
 //! [`classify`] is the only map from AWS errors to [`cvm_shared::failure::Failure`]; the rest are
-//! the ports: [`registry`] (DynamoDB, its rows in [`item`] and [`item_care`]), [`backlog`] (its waiting rows), [`guard`] (what may happen only once),
+//! the ports: [`registry`] (DynamoDB, its rows in [`item`], [`item_care`] and `item_trail`), [`backlog`] (its waiting rows), [`guard`] (what may happen only once),
 //! [`queue`] (SQS), [`vault`] (S3),
 //! [`system`] (clock and randomness); and [`roster`], by which operators add devices.
 
@@ -24,6 +24,8 @@ pub mod config;
 pub mod guard;
 pub mod item;
 pub mod item_care;
+mod item_trail;
+pub mod listing;
 pub mod queue;
 pub mod registry;
 pub mod roster;

@@ -110,6 +110,7 @@ pub(crate) fn of_claim(refusal: &Refusal, last: bool) -> Result<Done, Stop> {
         | Refusal::NotDue
         | Refusal::NotIssued
         | Refusal::NothingAsked
+        | Refusal::HasCertificate
         | Refusal::ReplacementPending { .. } => given_back(Trouble::Contended),
     }
 }

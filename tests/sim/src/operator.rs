@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use cvm_shared::event::Event;
 use cvm_shared::ports::Registry as _;
+use cvm_shared::time::UnixMillis;
+use cvm_shared::trail::Author;
+use cvm_shared::trail::Hand;
+use cvm_shared::trail::OperatorName;
 use cvm_shared::write::Written;
 use cvm_shared::write::write;
 
@@ -66,7 +70,9 @@ impl Operator {
             let registry = self.site.port(&self.site.outside.registry, &process);
             let done = process.run(None, async {
                 let row = registry.load(&serial).await?.unwrap();
-                write(&registry, row, |_| event.clone()).await
+                let name = OperatorName::parse("arn:aws:iam::000000000000:user/operator").unwrap();
+                let hand = Hand::new(Author::Operator(name), UnixMillis(self.site.time.now()));
+                write(&registry, &hand, row, |_| event.clone()).await
             });
             match done.await {
                 Some(Ok(Written::Applied(_) | Written::Refused(..))) => return,

@@ -27,7 +27,10 @@ use crate::told::Told;
 pub fn run(input: &[u8], told: &mut Told) {
     let (how, file) = input.split_first().unwrap_or((&b'p', &[]));
     let default_policy = (*how == b'p').then(|| PolicyName::parse("default").unwrap());
-    let options = Options { default_policy };
+    let options = Options {
+        default_policy,
+        hand: None,
+    };
     let (table, witness) = (Table::default(), Witness::default());
     let take = || block_on(import(file, &table, &options, &witness));
     let first = match take() {

@@ -5,9 +5,9 @@ use cvm_shared::ports::Random;
 use cvm_shared::secret::DeviceToken;
 use cvm_shared::verifier::Salt;
 
-use crate::columns::AUTH;
-use crate::refusal::Reason;
-use crate::refusal::SECRET_BITS_MIN;
+use crate::import::columns::AUTH;
+use crate::import::refusal::Reason;
+use crate::import::refusal::SECRET_BITS_MIN;
 
 /// How a device may log in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -6,14 +6,16 @@
 use cvm_aws::roster::Inserted;
 use cvm_shared::failure::Failure;
 use cvm_shared::record::Record;
+use cvm_shared::trail::Hand;
+use cvm_shared::trail::begun;
 
-use crate::offer::Draft;
-use crate::offer::Offer;
-use crate::refusal::Reason;
-use crate::roster::Roster;
-use crate::roster::insert;
-use crate::source::Chunk;
-use crate::source::Entered;
+use crate::import::offer::Draft;
+use crate::import::offer::Offer;
+use crate::import::refusal::Reason;
+use crate::import::roster::Roster;
+use crate::import::roster::insert;
+use crate::import::source::Chunk;
+use crate::import::source::Entered;
 
 /// What became of one row.
 pub(crate) enum Fate {
@@ -37,14 +39,23 @@ type Answer = Result<Inserted, Failure>;
 type Offered = (u64, Result<Offer, Reason>);
 
 /// Adds the sound rows of a chunk.
-pub(crate) async fn settle<R: Roster>(roster: &R, chunk: Chunk) -> Settled {
+pub(crate) async fn settle<R: Roster>(roster: &R, hand: Option<&Hand>, chunk: Chunk) -> Settled {
     let rows = offer(chunk.rows).await;
     let sound = rows.iter().filter_map(|(_, offer)| offer.as_ref().ok());
-    let records: Vec<Record> = sound.map(|offer| offer.record.clone()).collect();
+    let records: Vec<Record> = sound.map(|offer| signed(offer, hand)).collect();
     let answers = insert(roster, records).await;
     Settled {
         fates: weigh(rows, answers).await,
         bytes: chunk.bytes,
+    }
+}
+
+/// The record with the beginning of its trail.
+fn signed(offer: &Offer, hand: Option<&Hand>) -> Record {
+    let record = offer.record.clone();
+    match hand {
+        Some(hand) => begun(record, hand.clone()),
+        None => record,
     }
 }
 

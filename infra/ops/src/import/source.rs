@@ -12,14 +12,14 @@ use csv::ReaderBuilder;
 use csv::Trim;
 use cvm_shared::ids::SerialNumber;
 
-use crate::columns::Columns;
-use crate::columns::HeaderError;
-use crate::lines::Lines;
-use crate::login::Login;
-use crate::offer::Draft;
-use crate::refusal::Reason;
-use crate::row::Options;
-use crate::row::Row;
+use crate::import::columns::Columns;
+use crate::import::columns::HeaderError;
+use crate::import::lines::Lines;
+use crate::import::login::Login;
+use crate::import::offer::Draft;
+use crate::import::refusal::Reason;
+use crate::import::row::Options;
+use crate::import::row::Row;
 
 /// How many rows a chunk may hold, so that a file of bad rows is reported as it is read.
 const CHUNK_ROWS: usize = 250;

@@ -7,14 +7,14 @@ use cvm_shared::secret::DeviceToken;
 use cvm_shared::verifier::Salt;
 use cvm_shared::verifier::Verifier;
 
-use crate::columns::ATTRIBUTES;
-use crate::columns::AUTH;
-use crate::columns::POLICY_NAME;
-use crate::columns::SECRET;
-use crate::columns::THING_GROUP;
-use crate::columns::THING_NAME;
-use crate::columns::THING_TYPE;
-use crate::login::Auth;
+use crate::import::columns::ATTRIBUTES;
+use crate::import::columns::AUTH;
+use crate::import::columns::POLICY_NAME;
+use crate::import::columns::SECRET;
+use crate::import::columns::THING_GROUP;
+use crate::import::columns::THING_NAME;
+use crate::import::columns::THING_TYPE;
+use crate::import::login::Auth;
 
 /// All that a sound row says; its secret is still to become a verifier.
 #[derive(Debug)]

@@ -68,6 +68,7 @@ fn an_empty_policy_is_the_default_one() {
     let row = Row::new(&columns, &fields).unwrap();
     let options = Options {
         default_policy: Some(PolicyName::parse("fleet").unwrap()),
+        hand: None,
     };
     let serial = row.serial().unwrap();
     let draft = row.draft(serial, &options, &Login::default()).unwrap();

@@ -14,26 +14,29 @@ use cvm_shared::ids::ThingTypeName;
 use cvm_shared::record::Attributes;
 use cvm_shared::record::Binding;
 use cvm_shared::secret::DeviceToken;
+use cvm_shared::trail::Hand;
 
-use crate::columns::ATTRIBUTES;
-use crate::columns::AUTH;
-use crate::columns::Columns;
-use crate::columns::POLICY_NAME;
-use crate::columns::PRODUCT_ID;
-use crate::columns::SECRET;
-use crate::columns::THING_GROUP;
-use crate::columns::THING_NAME;
-use crate::columns::THING_TYPE;
-use crate::login::Auth;
-use crate::login::Login;
-use crate::offer::Draft;
-use crate::refusal::Reason;
+use crate::import::columns::ATTRIBUTES;
+use crate::import::columns::AUTH;
+use crate::import::columns::Columns;
+use crate::import::columns::POLICY_NAME;
+use crate::import::columns::PRODUCT_ID;
+use crate::import::columns::SECRET;
+use crate::import::columns::THING_GROUP;
+use crate::import::columns::THING_NAME;
+use crate::import::columns::THING_TYPE;
+use crate::import::login::Auth;
+use crate::import::login::Login;
+use crate::import::offer::Draft;
+use crate::import::refusal::Reason;
 
 /// What holds for all rows of an import.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// The policy of rows that name none.
     pub default_policy: Option<PolicyName>,
+    /// Who imports, for the devices' trails; without it they begin with the first change.
+    pub hand: Option<Hand>,
 }
 
 /// One row with the names of its columns.

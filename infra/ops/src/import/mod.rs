@@ -1,4 +1,18 @@
 //! The import: reads a file row by row, adds what is sound, tells what is not, and sums up.
+//!
+//! From outside in: this file (the loop and its summary), [`source`] (a file as chunks of rows), [`columns`],
+//! [`row`] and [`login`] (what a row may say), [`refusal`] (why it may not), `settle` (a chunk's way into the
+//! table), `offer` (what is added, what counts as the same), [`roster`] (how rows are added).
+
+pub mod columns;
+mod lines;
+pub mod login;
+mod offer;
+pub mod refusal;
+pub mod roster;
+pub mod row;
+mod settle;
+pub mod source;
 
 use std::io::Read;
 
@@ -8,18 +22,18 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
 use serde::Serialize;
 
-pub use crate::columns::HeaderError;
-pub use crate::login::Auth;
-pub use crate::login::Login;
-pub use crate::refusal::Reason;
-pub use crate::refusal::Refusal;
-pub use crate::roster::DryRun;
-pub use crate::roster::Roster;
-pub use crate::row::Options;
-use crate::settle::Fate;
-use crate::settle::Settled;
-use crate::settle::settle;
-use crate::source::Source;
+pub use crate::import::columns::HeaderError;
+pub use crate::import::login::Auth;
+pub use crate::import::login::Login;
+pub use crate::import::refusal::Reason;
+pub use crate::import::refusal::Refusal;
+pub use crate::import::roster::DryRun;
+pub use crate::import::roster::Roster;
+pub use crate::import::row::Options;
+use crate::import::settle::Fate;
+use crate::import::settle::Settled;
+use crate::import::settle::settle;
+use crate::import::source::Source;
 
 /// How many chunks may be on their way at once, one call or one busy core each. The answers are told
 /// in the order of the file.
@@ -121,7 +135,7 @@ pub async fn import_with<F: Read, R: Roster, P: Progress>(
             let Some(chunk) = source.next_chunk(options, login, BATCH) else {
                 break;
             };
-            flying.push_back(settle(roster, chunk));
+            flying.push_back(settle(roster, options.hand.as_ref(), chunk));
         }
         let Some(settled) = flying.next().await else {
             break;

@@ -17,7 +17,8 @@ use serde::Serializer;
 use serde_json::Value;
 
 use crate::calendar::rfc3339;
-use crate::login::Auth;
+use crate::import::login::Auth;
+use crate::printer::plain;
 
 /// What is known of a device: names and values in reading order.
 ///
@@ -36,6 +37,11 @@ impl Story {
         story.certificate(&record.state);
         story.failure(&record.state);
         story
+    }
+
+    /// All facts, null where one does not apply.
+    pub fn facts(&self) -> impl Iterator<Item = (&'static str, &Value)> + '_ {
+        self.facts.iter().map(|(name, value)| (*name, value))
     }
 
     /// The facts that apply, as texts.
@@ -63,6 +69,17 @@ impl Story {
         self.fact("epoch", record.epoch.0);
         self.fact("revision", record.revision);
         self.text("reprovision", record.reprovision.map(Reprovision::as_str));
+        let hand = record.trail.as_ref().map(|trail| &trail.hand);
+        self.text(
+            "lastChange",
+            record.trail.as_ref().map(|trail| trail.deed.as_str()),
+        );
+        self.text("lastChangeBy", hand.map(|hand| hand.author.as_str()));
+        self.moment("lastChangeAt", hand.map(|hand| hand.at));
+        self.text(
+            "lastChangeReason",
+            hand.and_then(|hand| Some(hand.reason.as_ref()?.as_str())),
+        );
         self.fact("createsToday", record.creates.count);
         self.fact("resent", record.resent.count);
         self.fact("superseded", superseded(&record.superseded));
@@ -194,23 +211,6 @@ fn attributes(attributes: &Attributes) -> Option<Value> {
     (!attributes.is_empty()).then(|| attributes.iter().map(pair).collect())
 }
 
-fn plain(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::Bool(true) => "yes".to_owned(),
-        Value::Bool(false) => "no".to_owned(),
-        Value::Number(number) => number.to_string(),
-        Value::String(text) => text.clone(),
-        Value::Array(values) => values.iter().map(plain).collect::<Vec<_>>().join(";"),
-        Value::Object(map) => {
-            let pairs = map
-                .iter()
-                .map(|(name, value)| format!("{name}={}", plain(value)));
-            pairs.collect::<Vec<_>>().join(";")
-        }
-    }
-}
-
 #[cfg(test)]
-#[path = "show_tests.rs"]
+#[path = "story_tests.rs"]
 mod tests;

@@ -1,0 +1,49 @@
+//! `cvmctl devices show`: one device's whole story.
+
+use clap::Args;
+use cvm_shared::failure::Failure;
+use cvm_shared::ids::SerialNumber;
+use cvm_shared::ports::Registry as _;
+
+use crate::cli::Exit;
+use crate::cli::serial;
+use crate::context::Context;
+use crate::devices::story::Story;
+use crate::site::Part;
+use crate::terminal;
+use crate::terminal::say;
+use crate::trouble::Trouble;
+
+/// What to show.
+#[derive(Args, Debug)]
+pub struct Show {
+    /// The device
+    #[arg(value_name = "SERIAL", value_parser = serial)]
+    serial: SerialNumber,
+}
+
+impl Show {
+    pub(super) async fn run(self, context: &Context) -> Result<Exit, Trouble> {
+        let site = context.site().await?;
+        let table = site.name(Part::Table).await?;
+        let serial = &self.serial;
+        let record = match site.registry().await?.load(serial).await {
+            Ok(Some(record)) => record,
+            Ok(None) => {
+                return Err(Trouble::refused(format!(
+                    "no device {serial} in table {table}"
+                )));
+            }
+            Err(failure @ Failure::CorruptRow { .. }) => {
+                return Err(Trouble::refused(format!("device {serial}: {failure}")));
+            }
+            Err(failure) => return Err(Trouble::calling(&format!("table {table}"), &failure)),
+        };
+        say(&terminal::story(
+            &Story::of(&record),
+            context.output,
+            context.styled,
+        ));
+        Ok(Exit::Done)
+    }
+}

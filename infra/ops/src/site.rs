@@ -1,0 +1,223 @@
+//! Where the machine is: its parts by name, from the stack's outputs or from the environment, and clients for them.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::io;
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::config::ProvideCredentials as _;
+use cvm_aws::clients::CallLimits;
+use cvm_aws::clients::sdk_config;
+use cvm_aws::queue::SqsQueue;
+use cvm_aws::registry::DynamoRegistry;
+use cvm_aws::system::SystemClock;
+use cvm_shared::ports::Clock as _;
+use cvm_shared::time::UnixMillis;
+use cvm_shared::trail::Author;
+use cvm_shared::trail::Hand;
+use cvm_shared::trail::OperatorName;
+use cvm_shared::trail::Reason;
+use tokio::sync::OnceCell;
+
+use crate::cli::Common;
+use crate::trouble::Trouble;
+
+/// A part of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// The device table.
+    Table,
+    /// The table of the trails.
+    AuditTable,
+    /// The work queue.
+    Queue,
+    /// The dead letters.
+    DeadLetters,
+    /// The bucket of bundles.
+    Bucket,
+    /// The function that cleans up.
+    Janitor,
+}
+
+impl Part {
+    /// The variable that names it.
+    pub fn variable(self) -> &'static str {
+        match self {
+            Self::Table => "CVM_TABLE",
+            Self::AuditTable => "CVM_AUDIT_TABLE",
+            Self::Queue => "CVM_QUEUE_URL",
+            Self::DeadLetters => "CVM_DEAD_LETTER_QUEUE_URL",
+            Self::Bucket => "CVM_BUCKET",
+            Self::Janitor => "CVM_JANITOR_FUNCTION",
+        }
+    }
+
+    /// The stack's output that names it.
+    fn output(self) -> &'static str {
+        match self {
+            Self::Table => "TableName",
+            Self::AuditTable => "AuditTableName",
+            Self::Queue => "QueueUrl",
+            Self::DeadLetters => "DeadLetterQueueUrl",
+            Self::Bucket => "BucketName",
+            Self::Janitor => "JanitorFunction",
+        }
+    }
+}
+
+/// The machine as its operator reaches it.
+#[derive(Debug)]
+pub struct Site {
+    stack: Option<String>,
+    named: BTreeMap<Part, String>,
+    config: SdkConfig,
+    outputs: OnceCell<BTreeMap<String, String>>,
+    author: OnceCell<Author>,
+}
+
+impl Site {
+    /// The site of this command line. Asks first for region and credentials, whose lack a service call would blame on
+    /// the network. `variable` reads the environment.
+    pub async fn open(
+        common: &Common,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Trouble> {
+        let parts = [
+            Part::AuditTable,
+            Part::Queue,
+            Part::DeadLetters,
+            Part::Bucket,
+            Part::Janitor,
+        ];
+        let set = |part: Part| Some((part, variable(part.variable()).filter(|v| !v.is_empty())?));
+        let mut named: BTreeMap<Part, String> = parts.into_iter().filter_map(set).collect();
+        named.extend(common.table.clone().map(|table| (Part::Table, table)));
+        Ok(Self {
+            stack: common.stack.clone(),
+            named,
+            config: config().await?,
+            outputs: OnceCell::new(),
+            author: OnceCell::new(),
+        })
+    }
+
+    /// What a part is called by.
+    pub async fn name(&self, part: Part) -> Result<String, Trouble> {
+        if let Some(name) = self.named.get(&part) {
+            return Ok(name.clone());
+        }
+        let Some(stack) = &self.stack else {
+            let variable = part.variable();
+            let hint = if part == Part::Table {
+                " or --table"
+            } else {
+                ""
+            };
+            let message = format!("no --stack{hint}, and {variable} is not set");
+            return Err(Trouble::usage(message));
+        };
+        let outputs = self
+            .outputs
+            .get_or_try_init(|| self.describe(stack))
+            .await?;
+        let output = part.output();
+        let found = outputs.get(output).cloned();
+        found.ok_or_else(|| Trouble::refused(format!("stack {stack} has no output {output}")))
+    }
+
+    async fn describe(&self, stack: &str) -> Result<BTreeMap<String, String>, Trouble> {
+        let client = aws_sdk_cloudformation::Client::new(&self.config);
+        let answer = client.describe_stacks().stack_name(stack).send().await;
+        let answer =
+            answer.map_err(|error| Trouble::aws(format!("stack {stack}: {}", root(&error))))?;
+        let outputs = answer.stacks().iter().flat_map(|stack| stack.outputs());
+        let pair = |output: &aws_sdk_cloudformation::types::Output| {
+            Some((
+                output.output_key()?.to_owned(),
+                output.output_value()?.to_owned(),
+            ))
+        };
+        Ok(outputs.filter_map(pair).collect())
+    }
+
+    /// The configuration that clients are made of.
+    pub fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+
+    /// A client for DynamoDB.
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(&self.config)
+    }
+
+    /// A client for SQS.
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.config)
+    }
+
+    /// The device table.
+    pub async fn registry(&self) -> Result<DynamoRegistry, Trouble> {
+        let table = self.name(Part::Table).await?;
+        Ok(DynamoRegistry::new(self.dynamodb(), table))
+    }
+
+    /// The way into the work queue.
+    pub async fn queue(&self) -> Result<SqsQueue, Trouble> {
+        let url = self.name(Part::Queue).await?;
+        Ok(SqsQueue::new(self.sqs(), url))
+    }
+
+    /// Now.
+    pub fn now(&self) -> UnixMillis {
+        SystemClock.now()
+    }
+
+    /// The operator's hand: the ARN that these credentials answer to, as of now.
+    pub async fn hand(&self, reason: Option<Reason>) -> Result<Hand, Trouble> {
+        let author = self.author.get_or_try_init(|| self.identify()).await?;
+        Ok(Hand {
+            author: author.clone(),
+            at: self.now(),
+            reason,
+        })
+    }
+
+    async fn identify(&self) -> Result<Author, Trouble> {
+        let client = aws_sdk_sts::Client::new(&self.config);
+        let answer = client.get_caller_identity().send().await;
+        let answer = answer.map_err(|error| {
+            Trouble::aws(format!(
+                "who you are: {}; check your credentials",
+                root(&error)
+            ))
+        })?;
+        let name = OperatorName::parse(answer.arn().unwrap_or_default());
+        name.map(Author::Operator)
+            .map_err(|error| Trouble::aws(format!("who you are: {error}")))
+    }
+}
+
+async fn config() -> Result<SdkConfig, Trouble> {
+    let config = sdk_config(CallLimits::OPERATOR).await;
+    if config.region().is_none() {
+        return Err(Trouble::usage("no AWS region: set AWS_REGION or a profile"));
+    }
+    if let Some(credentials) = config.credentials_provider() {
+        let found = credentials.provide_credentials().await;
+        found.map_err(|error| Trouble::aws(format!("no AWS credentials: {}", root(&error))))?;
+    }
+    Ok(config)
+}
+
+/// The innermost reason: the outer ones say no more than "an error occurred".
+pub fn root(error: &dyn Error) -> String {
+    match error.source() {
+        Some(inner) => root(inner),
+        None => error.to_string(),
+    }
+}
+
+/// A file that was named on the command line, and what is wrong with it.
+pub fn about_file(path: &std::path::Path, error: &io::Error) -> Trouble {
+    Trouble::usage(format!("{}: {error}", path.display()))
+}
