@@ -18,6 +18,7 @@ mod lab;
 mod life;
 mod messages;
 mod sweep;
+mod trail;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -55,6 +56,7 @@ fn trials(runtime: &Arc<Runtime>, lab: &Shared) -> Vec<Trial> {
         contracts::the_guard_in_dynamodb,
         contracts::the_vault_in_s3,
         contracts::the_issuer_in_aws_iot,
+        trail::every_change_of_a_row_is_in_its_trail,
         life::from_submission_to_mqtt_in_csr_mode,
         life::from_submission_to_mqtt_in_keys_mode,
         life::a_thing_is_made_with_type_group_and_attributes,

@@ -9,6 +9,7 @@ use cvm_aws::registry::DynamoRegistry;
 use cvm_aws::system::SystemClock;
 use cvm_aws::telemetry;
 use cvm_aws::vault::S3Vault;
+use cvm_shared::ports::Clock as _;
 use cvm_shared::time::UnixMillis;
 use cvm_worker::config::JanitorConfig;
 use cvm_worker::iot::AwsIssuer;
@@ -57,10 +58,19 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         move |event: LambdaEvent<serde_json::Value>| async move {
             let summary = janitor.sweep(UnixMillis(event.context.deadline)).await;
             tell(&summary, metrics)?;
+            note(&janitor.registry.backlog, &summary).await;
             Ok::<_, lambda_runtime::Error>(summary)
         },
     ))
     .await
+}
+
+/// For `cvmctl status`. That a sweep could not be noted is no reason to call it failed.
+async fn note(backlog: &DynamoBacklog, summary: &Summary) {
+    let text = serde_json::json!(summary).to_string();
+    if let Err(failure) = backlog.note_sweep(SystemClock.now(), &text).await {
+        tracing::warn!(%failure, "the sweep is not noted");
+    }
 }
 
 /// One line for people, one for CloudWatch's metrics.

@@ -48,6 +48,8 @@ pub struct Functions {
     pub worker: PathBuf,
     /// The function that cleans up.
     pub janitor: PathBuf,
+    /// The function that writes the trails.
+    pub ledger: PathBuf,
 }
 
 impl Functions {
@@ -63,9 +65,11 @@ impl Functions {
             .args([
                 "--package=cvm-ingest",
                 "--package=cvm-worker",
+                "--package=cvm-ledger",
                 "--bin=ingest",
                 "--bin=worker",
                 "--bin=janitor",
+                "--bin=ledger",
             ])
             .args((profile == Profile::Release).then_some("--release"))
             .current_dir(workspace.root())
@@ -86,6 +90,7 @@ impl Functions {
             ingest: path("ingest")?,
             worker: path("worker")?,
             janitor: path("janitor")?,
+            ledger: path("ledger")?,
         })
     }
 }
@@ -97,8 +102,11 @@ impl fmt::Display for Functions {
             format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000)
         };
         let (ingest, worker) = (megabytes(&self.ingest), megabytes(&self.worker));
-        let janitor = megabytes(&self.janitor);
-        write!(f, "ingest {ingest}, worker {worker}, janitor {janitor}")
+        let (janitor, ledger) = (megabytes(&self.janitor), megabytes(&self.ledger));
+        write!(
+            f,
+            "ingest {ingest}, worker {worker}, janitor {janitor}, ledger {ledger}"
+        )
     }
 }
 

@@ -11,6 +11,8 @@ pub struct StackOutputs {
     pub api: String,
     /// The device table.
     pub table: String,
+    /// The trails of the records.
+    pub audit_table: String,
     /// The table of what may happen only once.
     pub guard_table: String,
     /// The host that devices ask: what their proofs are for.
@@ -53,6 +55,7 @@ impl StackOutputs {
         Ok(Self {
             api: path_form(endpoint, &url)?,
             audience: audience(&url)?,
+            audit_table: output("AuditTableName")?,
             guard_table: output("GuardTableName")?,
             table: output("TableName")?,
             queue_url: output("QueueUrl")?,
@@ -92,9 +95,10 @@ fn path_form(endpoint: &str, url: &str) -> Result<String, Error> {
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 14] = [
+    const NAMES: [&str; 15] = [
         "ApiUrl",
         "TableName",
+        "AuditTableName",
         "GuardTableName",
         "QueueUrl",
         "DeadLetterQueueUrl",

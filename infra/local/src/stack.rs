@@ -42,18 +42,21 @@ pub async fn deploy(
     let bucket = s3.create_bucket().bucket(CODE_BUCKET).send().await;
     bucket.map_err(|error| Error::aws("CreateBucket", &error))?;
     let key = |function: &str| format!("{name}/{function}.zip");
-    let (ingest, worker, janitor) = (key("ingest"), key("worker"), key("janitor"));
+    let (ingest, worker) = (key("ingest"), key("worker"));
+    let (janitor, ledger) = (key("janitor"), key("ledger"));
     let code = [
         ("Ingest", &*ingest),
         ("Worker", &*worker),
         ("Janitor", &*janitor),
+        ("Ledger", &*ledger),
     ];
     // Boxed: together they are too large for a stack that others share.
-    let (template, (), (), ()) = tokio::try_join!(
+    let (template, (), (), (), ()) = tokio::try_join!(
         Box::pin(prepare(venv, emulator.endpoint(), &code)),
         Box::pin(upload(&s3, &ingest, &functions.ingest)),
         Box::pin(upload(&s3, &worker, &functions.worker)),
         Box::pin(upload(&s3, &janitor, &functions.janitor)),
+        Box::pin(upload(&s3, &ledger, &functions.ledger)),
     )?;
     let mut all = defaults(emulator);
     all.extend(parameters.clone());

@@ -11,8 +11,10 @@ use cvm_shared::ids::Malformed;
 use cvm_shared::ids::SerialNumber;
 use cvm_shared::trail::Reason;
 
+use crate::audit::Audit;
 use crate::completions;
 use crate::devices;
+use crate::status;
 
 /// The exit codes, for every command's help.
 pub const EXITS: &str = "\
@@ -75,6 +77,12 @@ pub enum Command {
     /// Import, list, show, reset, disable and revoke devices
     #[command(subcommand)]
     Devices(devices::Devices),
+    /// Read, check and export the trails of devices
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Show how things stand, on one screen
+    #[command(after_help = format!("{}\n\n{EXITS}", status::COST))]
+    Status(status::Status),
     /// Write completions for a shell, or the man page
     #[command(after_help = EXITS)]
     Completions(completions::Completions),

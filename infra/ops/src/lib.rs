@@ -1,7 +1,7 @@
 //! The operator's side: devices are imported into the table and shown from it. It never calls AWS IoT.
 //!
 //! [`cli`] is the command line, [`context`] and [`site`] what every command is given, [`printer`] and [`terminal`]
-//! how it answers, [`trouble`] why it could not. Then a folder for each command: [`devices`], [`import`] (its import,
+//! how it answers, [`trouble`] why it could not. Then a folder for each command: [`devices`], [`audit`], [`status`], [`import`] (its import,
 //! which can be called in process).
 
 #![cfg_attr(
@@ -14,6 +14,7 @@
     )
 )]
 
+pub mod audit;
 pub mod calendar;
 pub mod cli;
 pub mod completions;
@@ -21,6 +22,8 @@ pub mod context;
 pub mod devices;
 pub mod import;
 pub mod printer;
+pub mod report;
 pub mod site;
+pub mod status;
 pub mod terminal;
 pub mod trouble;

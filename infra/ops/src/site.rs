@@ -11,6 +11,7 @@ use cvm_aws::clients::sdk_config;
 use cvm_aws::queue::SqsQueue;
 use cvm_aws::registry::DynamoRegistry;
 use cvm_aws::system::SystemClock;
+use cvm_aws::trails::DynamoTrails;
 use cvm_shared::ports::Clock as _;
 use cvm_shared::time::UnixMillis;
 use cvm_shared::trail::Author;
@@ -140,6 +141,11 @@ impl Site {
         Ok(outputs.filter_map(pair).collect())
     }
 
+    /// The stack, if one was named.
+    pub fn stack(&self) -> Option<&str> {
+        self.stack.as_deref()
+    }
+
     /// The configuration that clients are made of.
     pub fn config(&self) -> &SdkConfig {
         &self.config
@@ -159,6 +165,12 @@ impl Site {
     pub async fn registry(&self) -> Result<DynamoRegistry, Trouble> {
         let table = self.name(Part::Table).await?;
         Ok(DynamoRegistry::new(self.dynamodb(), table))
+    }
+
+    /// The trails.
+    pub async fn trails(&self) -> Result<DynamoTrails, Trouble> {
+        let table = self.name(Part::AuditTable).await?;
+        Ok(DynamoTrails::new(self.dynamodb(), table))
     }
 
     /// The way into the work queue.

@@ -12,7 +12,6 @@ use cvm_shared::time::UnixMillis;
 
 use crate::classify::failure;
 use crate::columns::Reader;
-use crate::columns::corrupt;
 use crate::item::KEY;
 use crate::item_care::SHARDS;
 use crate::item_care::WAITS_FOR;
@@ -30,6 +29,8 @@ pub const CERTIFICATE_INDEX: &str = "certificate";
 /// The item that holds the sweep's mark. No serial number can be this.
 pub(crate) const MARK_KEY: &str = "#sweep";
 const MARK: &str = "lookedThroughUntil";
+const SWEPT_AT: &str = "sweptAt";
+const SWEPT: &str = "swept";
 
 /// The waiting rows of a table.
 #[derive(Clone, Debug)]
@@ -42,6 +43,57 @@ impl DynamoBacklog {
     /// The waiting rows of this table.
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
+    }
+
+    /// Notes when a sweep ended and what came of it, for whoever asks.
+    pub async fn note_sweep(&self, at: UnixMillis, summary: &str) -> Result<(), Failure> {
+        let call = self.client.update_item().table_name(&self.table);
+        let call = call
+            .key(KEY, AttributeValue::S(MARK_KEY.to_owned()))
+            .update_expression("SET #at = :at, #summary = :summary")
+            .expression_attribute_names("#at", SWEPT_AT)
+            .expression_attribute_names("#summary", SWEPT)
+            .expression_attribute_values(":at", AttributeValue::N(at.0.to_string()))
+            .expression_attribute_values(":summary", AttributeValue::S(summary.to_owned()));
+        let sent = call.send().await;
+        sent.map(|_| ()).map_err(|error| failure(SERVICE, &error))
+    }
+
+    /// When the last sweep ended and what came of it.
+    pub async fn last_sweep(&self) -> Result<Option<(UnixMillis, String)>, Failure> {
+        let call = self.client.get_item().table_name(&self.table);
+        let call = call.key(KEY, AttributeValue::S(MARK_KEY.to_owned()));
+        let answer = call.send().await;
+        let answer = answer.map_err(|error| failure(SERVICE, &error))?;
+        let Some(item) = answer.item().map(Reader) else {
+            return Ok(None);
+        };
+        let at = item.optional_number(SWEPT_AT)?.map(UnixMillis);
+        let summary = item.optional_text(SWEPT)?.map(str::to_owned);
+        Ok(at.zip(summary))
+    }
+
+    /// The row that has waited longest in this group, and since when.
+    pub async fn oldest(&self, group: Group) -> Result<Option<(String, UnixMillis)>, Failure> {
+        let mut oldest = None;
+        for shard in 0..SHARDS {
+            let call = self.client.query().table_name(&self.table);
+            let call = call
+                .index_name(WAITING_INDEX)
+                .key_condition_expression("#for = :for")
+                .expression_attribute_names("#for", WAITS_FOR)
+                .expression_attribute_values(":for", AttributeValue::S(shard_key(group, shard)))
+                .limit(1);
+            let answer = call.send().await;
+            let answer = answer.map_err(|error| failure(SERVICE, &error))?;
+            let found = answer.items().first().map(Reader);
+            let found = found.map(|item| {
+                let since = UnixMillis(item.number(WAITS_SINCE)?);
+                Ok((since, item.text(KEY)?.to_owned()))
+            });
+            oldest = [oldest, found.transpose()?].into_iter().flatten().min();
+        }
+        Ok(oldest.map(|(since, serial)| (serial, since)))
     }
 
     /// The oldest of one shard.
@@ -109,7 +161,7 @@ impl Backlog for DynamoBacklog {
             return Ok(None);
         };
         let at = Reader(item).optional_number(MARK)?;
-        Ok(Some(UnixMillis(at.ok_or_else(|| corrupt(MARK))?)))
+        Ok(at.map(UnixMillis))
     }
 
     /// Only one sweep runs at a time, and one that goes back looks at something twice: no condition.

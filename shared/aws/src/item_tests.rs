@@ -6,6 +6,10 @@ use cvm_shared::reprovision::Ending;
 use cvm_shared::reprovision::Reprovision;
 use cvm_shared::reprovision::Superseded;
 use cvm_shared::secret::DeviceToken;
+use cvm_shared::trail::Author;
+use cvm_shared::trail::Hand;
+use cvm_shared::trail::Reason;
+use cvm_shared::trail::begun;
 
 use super::*;
 use crate::item_care::WAITS_FOR;
@@ -97,6 +101,24 @@ fn every_state_reads_back() {
     for state in states() {
         let record = record(state);
         assert_eq!(from_item(&to_item(&record)).unwrap(), record);
+    }
+}
+
+#[test]
+fn a_trail_reads_back_and_is_taken_whole() {
+    let arn = "arn:aws-cn:sts::123456789012:assumed-role/ops/eve";
+    let hand = |reason: Option<&str>| Hand {
+        author: Author::parse(arn).unwrap(),
+        at: UnixMillis(7),
+        reason: reason.map(|text| Reason::parse(text).unwrap()),
+    };
+    for reason in [None, Some("mended ✓")] {
+        let row = begun(record(State::Registered), hand(reason));
+        let mut item = to_item(&row);
+        assert_eq!(from_item(&item).unwrap(), row);
+        item.remove("author");
+        let broken = Failure::CorruptRow { field: "author" };
+        assert_eq!(from_item(&item), Err(broken));
     }
 }
 

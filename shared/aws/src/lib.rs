@@ -31,4 +31,5 @@ pub mod registry;
 pub mod roster;
 pub mod system;
 pub mod telemetry;
+pub mod trails;
 pub mod vault;

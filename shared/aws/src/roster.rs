@@ -18,6 +18,7 @@ use cvm_shared::record::Record;
 use tokio::task::JoinSet;
 
 use crate::classify::failure;
+use crate::columns::Item;
 use crate::item::from_item;
 use crate::item::to_item;
 use crate::registry::DynamoRegistry;
@@ -99,7 +100,7 @@ impl DynamoRoster {
     }
 
     fn statement(&self, record: &Record) -> Result<BatchStatementRequest, Failure> {
-        let (statement, values) = insert(&self.table, record);
+        let (statement, values) = insert_statement(&self.table, to_item(record));
         BatchStatementRequest::builder()
             .statement(statement)
             .set_parameters(Some(values))
@@ -172,7 +173,7 @@ async fn look_up(registry: &DynamoRegistry, record: &Record) -> Result<Inserted,
 }
 
 /// A statement's error code: its own short list, unlike the codes of whole calls.
-fn by_code(code: &str) -> Failure {
+pub(crate) fn by_code(code: &str) -> Failure {
     match code {
         "ThrottlingError" | "RequestLimitExceeded" | "ProvisionedThroughputExceeded" => {
             Failure::Throttled { service: SERVICE }
@@ -201,8 +202,8 @@ fn rejected(detail: &str) -> Failure {
 }
 
 /// The statement and its parameters: no value is ever part of the text.
-fn insert(table: &str, record: &Record) -> (String, Vec<AttributeValue>) {
-    let item: BTreeMap<_, _> = to_item(record).into_iter().collect();
+pub(crate) fn insert_statement(table: &str, item: Item) -> (String, Vec<AttributeValue>) {
+    let item: BTreeMap<_, _> = item.into_iter().collect();
     let columns: Vec<_> = item.keys().map(|column| format!("'{column}': ?")).collect();
     let table = table.replace('"', "\"\"");
     let text = format!("INSERT INTO \"{table}\" VALUE {{{}}}", columns.join(", "));
@@ -245,7 +246,7 @@ mod tests {
 
     #[test]
     fn values_are_parameters_and_the_table_is_quoted() {
-        let (text, values) = insert("cvm-devices", &record("thing-1"));
+        let (text, values) = insert_statement("cvm-devices", to_item(&record("thing-1")));
         assert_eq!(
             text,
             "INSERT INTO \"cvm-devices\" VALUE {'accessToken': ?, 'applyState': ?, 'epoch': ?, \

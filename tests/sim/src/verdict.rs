@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use cvm_shared::entry;
 use cvm_shared::ids::BundleKey;
 use cvm_shared::ids::CertificateId;
 use cvm_shared::record::Record;
@@ -59,6 +60,7 @@ impl Site {
         let rows = self.outside.registry.rows();
         for row in &rows {
             self.check_settled(row);
+            self.check_trail(row);
         }
         self.check_bundles(&rows);
         self.check_accepted();
@@ -89,6 +91,17 @@ impl Site {
         if !row.superseded.is_empty() {
             let what = format!("{serial} still has a certificate of an earlier generation");
             self.broke("I1", what);
+        }
+    }
+
+    /// Every change is in the trail, and nothing else is.
+    fn check_trail(&self, row: &Record) {
+        let ledger = self.ledger.lock().unwrap();
+        let trail = ledger.trails.get(&row.serial);
+        let verdict = entry::check(trail.map_or(&[], Vec::as_slice), row);
+        drop(ledger);
+        if let Err(broken) = verdict {
+            self.broke("trail", format!("{}: {broken}", row.serial));
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use cvm_shared::csr::PublicKeyDigest;
+use cvm_shared::entry::Entry;
 use cvm_shared::ids::CertificateId;
 use cvm_shared::ids::SerialNumber;
 use cvm_shared::ports::NewCertificate;
@@ -167,6 +168,9 @@ impl Site {
             self.broke("I3", what);
         }
         self.count_change(&old, row);
+        let mut ledger = self.ledger.lock().unwrap();
+        let trail = ledger.trails.entry(row.serial.clone()).or_default();
+        trail.extend(Entry::of(row));
     }
 
     fn count_change(&self, old: &Record, row: &Record) {

@@ -16,6 +16,7 @@ use cvm_ingest::config::Terms;
 use cvm_ingest::door::Door;
 use cvm_ingest::door::Own;
 use cvm_ingest::pace::PollTerms;
+use cvm_shared::entry::Entry;
 use cvm_shared::ids::BundleKey;
 use cvm_shared::ids::CertificateId;
 use cvm_shared::ids::RequestId;
@@ -98,6 +99,8 @@ pub struct Ledger {
     pub bundles: BTreeSet<BundleKey>,
     /// Every message that was ever sent.
     pub messages: BTreeSet<String>,
+    /// The entries that rows' changes left.
+    pub trails: BTreeMap<SerialNumber, Vec<Entry>>,
 }
 
 /// All of a world.

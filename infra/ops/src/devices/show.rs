@@ -5,11 +5,15 @@ use cvm_shared::failure::Failure;
 use cvm_shared::ids::SerialNumber;
 use cvm_shared::ports::Registry as _;
 
+use crate::audit::lines::COLUMNS;
+use crate::audit::lines::line;
 use crate::cli::Exit;
+use crate::cli::Output;
 use crate::cli::serial;
 use crate::context::Context;
 use crate::devices::story::Story;
 use crate::site::Part;
+use crate::site::Site;
 use crate::terminal;
 use crate::terminal::say;
 use crate::trouble::Trouble;
@@ -44,6 +48,24 @@ impl Show {
             context.output,
             context.styled,
         ));
+        if context.output == Output::Table {
+            trail(&site, context, serial).await?;
+        }
         Ok(Exit::Done)
     }
+}
+
+/// How it came to this, if there is a table that tells.
+async fn trail(site: &Site, context: &Context, serial: &SerialNumber) -> Result<(), Trouble> {
+    let Ok(trails) = site.trails().await else {
+        return Ok(());
+    };
+    let trail = trails.read(serial).await;
+    let trail = trail.map_err(|failure| Trouble::calling("the trails", &failure))?;
+    if !trail.is_empty() {
+        say("");
+        let lines: Vec<_> = trail.iter().map(line).collect();
+        context.printer(COLUMNS).page(&lines);
+    }
+    Ok(())
 }

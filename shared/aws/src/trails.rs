@@ -1,0 +1,293 @@
+//! The trails on DynamoDB: entries are added, and none is ever changed; beside them the count of devices by state.
+//!
+//! As in the device table, an INSERT statement refuses a key that exists, so whoever writes trails needs no right to
+//! change one (`dynamodb:PartiQLInsert`). The count is one item under a key that no serial number can be.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::BatchStatementRequest;
+use aws_sdk_dynamodb::types::BatchStatementResponse;
+use cvm_shared::entry::Entry;
+use cvm_shared::failure::Failure;
+use cvm_shared::ids::SerialNumber;
+use cvm_shared::ids::TrailHead;
+
+use crate::classify::failure;
+use crate::columns::Item;
+use crate::columns::Reader;
+use crate::item::KEY;
+use crate::roster::by_code;
+use crate::roster::insert_statement;
+
+const SERVICE: &str = "dynamodb";
+
+/// The sort key: the place in the trail.
+pub const PLACE: &str = "place";
+const HEAD: &str = "trailHead";
+
+/// The key of the count. No serial number can be this.
+const COUNT_KEY: &str = "#count";
+
+/// The key of what happened in each minute.
+const MINUTE_KEY: &str = "#minute";
+
+/// When an item may be forgotten, in seconds since 1970: DynamoDB's own clean-up.
+const FORGET_AT: &str = "forgetAt";
+
+/// How long minutes are kept.
+const MINUTES_KEPT_DAYS: u64 = 90;
+
+/// An entry with its place: its revision in 20 digits, so that places sort as revisions do. What nobody signed comes
+/// after the revision that it was found at, with the stream's own number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// The place.
+    pub place: String,
+    /// Names and texts; the device is among them.
+    pub facts: BTreeMap<String, String>,
+    /// The hash, if it was signed.
+    pub head: Option<TrailHead>,
+}
+
+impl Placed {
+    /// The entry at its place.
+    pub fn of(entry: Entry) -> Self {
+        Self {
+            place: format!("{:020}", entry.revision().unwrap_or_default()),
+            facts: entry.facts,
+            head: Some(entry.head),
+        }
+    }
+
+    /// The signed entry that this is; `None` for one that nobody signed.
+    pub fn entry(&self) -> Option<Entry> {
+        Some(Entry {
+            facts: self.facts.clone(),
+            head: self.head.clone()?,
+        })
+    }
+
+    fn item(&self) -> Item {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let facts = self.facts.iter();
+        let mut item: Item = facts
+            .map(|(name, value)| (name.clone(), text(value)))
+            .collect();
+        item.insert(PLACE.to_owned(), text(&self.place));
+        if let Some(head) = &self.head {
+            item.insert(HEAD.to_owned(), text(head.as_str()));
+        }
+        item
+    }
+
+    fn read(item: &Item) -> Result<Self, Failure> {
+        let reader = Reader(item);
+        let mut facts = BTreeMap::new();
+        for (name, value) in item {
+            if name != PLACE && name != HEAD {
+                let text = value
+                    .as_s()
+                    .map_err(|_| Failure::CorruptRow { field: PLACE })?;
+                facts.insert(name.clone(), text.clone());
+            }
+        }
+        Ok(Self {
+            place: reader.text(PLACE)?.to_owned(),
+            facts,
+            head: reader.optional_id(HEAD, TrailHead::parse)?,
+        })
+    }
+}
+
+/// Counts by name.
+pub type Counts = BTreeMap<String, i64>;
+
+/// A page of all trails.
+#[derive(Debug)]
+pub struct Page {
+    /// The entries.
+    pub entries: Vec<Placed>,
+    /// What to ask for next; `None` at the end.
+    pub next: Option<Item>,
+}
+
+/// The table of trails.
+#[derive(Clone, Debug)]
+pub struct DynamoTrails {
+    client: Client,
+    table: String,
+}
+
+impl DynamoTrails {
+    /// The trails in this table.
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    /// Adds these entries, [`BATCH`](crate::roster::BATCH) at most; for each, in their order, whether it was new. One that is there already
+    /// stays as it is.
+    pub async fn add(&self, entries: &[Placed]) -> Result<Vec<bool>, Failure> {
+        let statements = entries.iter().map(|entry| self.statement(entry));
+        let statements = statements.collect::<Result<Vec<_>, _>>()?;
+        let call = self.client.batch_execute_statement();
+        let answer = call.set_statements(Some(statements)).send().await;
+        let answer = answer.map_err(|error| failure(SERVICE, &error))?;
+        if answer.responses().len() != entries.len() {
+            return Err(Failure::Unavailable {
+                service: SERVICE,
+                detail: "answer too short".to_owned(),
+            });
+        }
+        answer.responses().iter().map(was_new).collect()
+    }
+
+    fn statement(&self, entry: &Placed) -> Result<BatchStatementRequest, Failure> {
+        let (statement, values) = insert_statement(&self.table, entry.item());
+        BatchStatementRequest::builder()
+            .statement(statement)
+            .set_parameters(Some(values))
+            .build()
+            .map_err(|_| Failure::Rejected {
+                service: SERVICE,
+                detail: "statement not built".to_owned(),
+            })
+    }
+
+    /// A device's trail, from the first entry to the last, as of now.
+    pub async fn read(&self, serial: &SerialNumber) -> Result<Vec<Placed>, Failure> {
+        let mut entries = Vec::new();
+        let call = self.client.query().table_name(&self.table);
+        let call = call
+            .consistent_read(true)
+            .key_condition_expression("#key = :serial")
+            .expression_attribute_names("#key", KEY)
+            .expression_attribute_values(":serial", AttributeValue::S(serial.to_string()));
+        let mut pages = call.into_paginator().items().send();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(|error| failure(SERVICE, &error))?;
+            entries.push(Placed::read(&item)?);
+        }
+        Ok(entries)
+    }
+
+    /// The next entries of all trails, in no order; `after` is the last page's `next`.
+    pub async fn page(&self, after: Option<Item>) -> Result<Page, Failure> {
+        let call = self.client.scan().table_name(&self.table);
+        let call = call
+            .filter_expression("NOT begins_with(#key, :ours)")
+            .expression_attribute_names("#key", KEY)
+            .expression_attribute_values(":ours", AttributeValue::S("#".to_owned()))
+            .set_exclusive_start_key(after);
+        let answer = call
+            .send()
+            .await
+            .map_err(|error| failure(SERVICE, &error))?;
+        Ok(Page {
+            entries: answer
+                .items()
+                .iter()
+                .map(Placed::read)
+                .collect::<Result<_, _>>()?,
+            next: answer.last_evaluated_key().cloned(),
+        })
+    }
+
+    /// Adds to the count of devices by state.
+    pub async fn count(&self, changes: &Counts) -> Result<(), Failure> {
+        self.add_to(key(COUNT_KEY, COUNT_KEY), changes, None).await
+    }
+
+    async fn add_to(
+        &self,
+        key: Item,
+        changes: &Counts,
+        set: Option<(&str, AttributeValue)>,
+    ) -> Result<(), Failure> {
+        let changes: Vec<_> = changes.iter().filter(|(_, change)| **change != 0).collect();
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let sums: Vec<String> = (0..changes.len()).map(|n| format!("#s{n} :s{n}")).collect();
+        let mut expression = format!("ADD {}", sums.join(", "));
+        let call = self.client.update_item().table_name(&self.table);
+        let mut call = call.set_key(Some(key));
+        if let Some((name, value)) = set {
+            expression += " SET #set = :set";
+            call = call
+                .expression_attribute_names("#set", name)
+                .expression_attribute_values(":set", value);
+        }
+        call = call.update_expression(expression);
+        for (place, (state, change)) in changes.into_iter().enumerate() {
+            let value = AttributeValue::N(change.to_string());
+            call = call
+                .expression_attribute_names(format!("#s{place}"), state)
+                .expression_attribute_values(format!(":s{place}"), value);
+        }
+        let answer = call.send().await;
+        answer.map(|_| ()).map_err(|error| failure(SERVICE, &error))
+    }
+
+    /// Adds to what happened in one minute, counted from 1970.
+    pub async fn tick(&self, minute: u64, deeds: &BTreeMap<String, i64>) -> Result<(), Failure> {
+        let forget_at = minute * 60 + MINUTES_KEPT_DAYS * 24 * 60 * 60;
+        let forget_at = (FORGET_AT, AttributeValue::N(forget_at.to_string()));
+        let key = key(MINUTE_KEY, &format!("{minute:020}"));
+        self.add_to(key, deeds, Some(forget_at)).await
+    }
+
+    /// What happened in each minute from this one on.
+    pub async fn minutes(&self, from: u64) -> Result<Vec<(u64, Counts)>, Failure> {
+        let call = self.client.query().table_name(&self.table);
+        let call = call
+            .key_condition_expression("#key = :minute AND #place >= :from")
+            .expression_attribute_names("#key", KEY)
+            .expression_attribute_names("#place", PLACE)
+            .expression_attribute_values(":minute", AttributeValue::S(MINUTE_KEY.to_owned()))
+            .expression_attribute_values(":from", AttributeValue::S(format!("{from:020}")));
+        let mut minutes = Vec::new();
+        let mut pages = call.into_paginator().items().send();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(|error| failure(SERVICE, &error))?;
+            let minute = Reader(&item).text(PLACE)?.parse();
+            let minute = minute.map_err(|_| Failure::CorruptRow { field: PLACE })?;
+            minutes.push((minute, numbers(&item)));
+        }
+        Ok(minutes)
+    }
+
+    /// How many devices there are in each state, as far as they were counted.
+    pub async fn counts(&self) -> Result<Counts, Failure> {
+        let call = self.client.get_item().table_name(&self.table);
+        let answer = call.set_key(Some(key(COUNT_KEY, COUNT_KEY))).send().await;
+        let answer = answer.map_err(|error| failure(SERVICE, &error))?;
+        Ok(answer.item().map(numbers).unwrap_or_default())
+    }
+}
+
+fn numbers(item: &Item) -> Counts {
+    let number = |(name, value): (&String, &AttributeValue)| {
+        Some((name.clone(), value.as_n().ok()?.parse().ok()?))
+    };
+    let counts = item.iter().filter(|(name, _)| *name != FORGET_AT);
+    counts.filter_map(number).collect()
+}
+
+fn key(device: &str, place: &str) -> Item {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    Item::from([
+        (KEY.to_owned(), text(device)),
+        (PLACE.to_owned(), text(place)),
+    ])
+}
+
+fn was_new(response: &BatchStatementResponse) -> Result<bool, Failure> {
+    let code = response.error().map(|error| error.code());
+    match code.map(|code| code.map_or("no code", |code| code.as_str())) {
+        None => Ok(true),
+        Some("DuplicateItem") => Ok(false),
+        Some(other) => Err(by_code(other)),
+    }
+}
