@@ -13,6 +13,8 @@ use cvm_shared::trail::Reason;
 
 use crate::completions;
 use crate::devices;
+use crate::dlq;
+use crate::sweep;
 
 /// The exit codes, for every command's help.
 pub const EXITS: &str = "\
@@ -75,6 +77,12 @@ pub enum Command {
     /// Import, list, show, reset, disable and revoke devices
     #[command(subcommand)]
     Devices(devices::Devices),
+    /// List, show, replay and drop dead letters
+    #[command(subcommand)]
+    Dlq(dlq::Dlq),
+    /// Send the janitor round now
+    #[command(after_help = format!("{}\n\n{EXITS}", sweep::ROUND))]
+    Sweep(sweep::Sweep),
     /// Write completions for a shell, or the man page
     #[command(after_help = EXITS)]
     Completions(completions::Completions),

@@ -2,7 +2,7 @@
 //!
 //! [`cli`] is the command line, [`context`] and [`site`] what every command is given, [`printer`] and [`terminal`]
 //! how it answers, [`trouble`] why it could not. Then a folder for each command: [`devices`], [`import`] (its import,
-//! which can be called in process).
+//! which can be called in process), [`dlq`], and [`sweep`].
 
 #![cfg_attr(
     test,
@@ -19,8 +19,11 @@ pub mod cli;
 pub mod completions;
 pub mod context;
 pub mod devices;
+pub mod dlq;
 pub mod import;
 pub mod printer;
 pub mod site;
+pub mod span;
+pub mod sweep;
 pub mod terminal;
 pub mod trouble;

@@ -14,6 +14,8 @@ async fn main() -> ExitCode {
     let context = Context::new(cli.common);
     let result = match cli.command {
         Command::Devices(command) => command.run(&context).await,
+        Command::Dlq(command) => command.run(&context).await,
+        Command::Sweep(command) => command.run(&context).await,
         Command::Completions(command) => command.run(),
     };
     let exit = result.unwrap_or_else(|trouble| {

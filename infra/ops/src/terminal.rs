@@ -152,7 +152,7 @@ pub fn story(story: &Story, output: Output, styled: bool) -> String {
 }
 
 /// Two cells of a CSV file, without the line's end.
-fn csv_line(cells: [&str; 2]) -> String {
+pub(crate) fn csv_line(cells: [&str; 2]) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     // Writing into memory does not fail.
     let _ = writer.write_record(cells);
