@@ -49,7 +49,7 @@ async fn arn(client: &Client, url: &str) -> Result<String, Trouble> {
         .ok_or_else(|| Trouble::aws(format!("queue {url} does not tell its ARN")))
 }
 
-/// The destination is named: a letter that a worker parked has no source queue that SQS knows of.
+/// The destination is named: a worker parks a letter by sending it, so it came from no queue that SQS would know of.
 async fn start(client: &Client, from: String, to: String, rate: NonZeroU32) -> Result<(), Trouble> {
     let call = client.start_message_move_task().source_arn(from);
     let call = call
