@@ -75,9 +75,14 @@ impl Post for SqsPost {
         let entries = receipts.iter().enumerate().filter_map(entry).collect();
         let call = self.client.change_message_visibility_batch();
         let call = call.queue_url(&self.url).set_entries(Some(entries));
-        // An entry that is refused by itself is a letter that is shown already, or gone.
         let answer = call.send().await;
-        answer.map(drop).map_err(|error| failure(SERVICE, &error))
+        let answer = answer.map_err(|error| failure(SERVICE, &error))?;
+        // A call that succeeds says nothing about its entries.
+        let refused = answer.failed().first().map(|entry| Failure::Rejected {
+            service: SERVICE,
+            detail: entry.code().to_owned(),
+        });
+        refused.map_or(Ok(()), Err)
     }
 
     async fn remove(&self, receipt: &str) -> Result<(), Failure> {

@@ -116,7 +116,7 @@ fn bar(letters: u64) -> ProgressBar {
 /// Says so if letters that were only looked at are still hidden.
 pub(super) fn given_back(all: bool) {
     if !all {
-        complain("some letters could not be given back at once; they are shown in 15 minutes");
+        complain("some letters could not be given back, and may be hidden for 15 minutes");
     }
 }
 

@@ -13,7 +13,7 @@ use crate::dlq::post::Post;
 
 /// After so many looks in a row that bring nothing new the round is over. One is not enough: a queue lies on many
 /// machines, and a look may miss some of them.
-const IDLE_MOST: u32 = 3;
+const IDLE_MOST: u32 = 2;
 
 /// How many calls give letters back at a time.
 const IN_FLIGHT: usize = 8;
