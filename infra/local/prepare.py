@@ -135,6 +135,13 @@ def import_in_batches(template, _arguments):
     operator["Statement"].append(allow("EmulatorImports", ["dynamodb:BatchExecuteStatement"], "*"))
 
 
+def give_back_in_batches(template, _arguments):
+    """Gap: AWS checks a batch of visibility changes against ChangeMessageVisibility, the emulator against the call."""
+    operator = template["Resources"]["OperatorPolicy"]["Properties"]["PolicyDocument"]
+    letters = {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
+    operator["Statement"].append(allow("EmulatorGivesBack", ["sqs:ChangeMessageVisibilityBatch"], letters))
+
+
 def allow(sid, actions, resource):
     return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource}
 
@@ -157,7 +164,14 @@ def of_type(template, kind):
     return {name: r["Properties"] for name, r in resources.items() if r["Type"] == kind}
 
 
-PATCHES = [reach_the_emulator, log_as_configured, bind_certificates, import_in_batches, allow_plain_http]
+PATCHES = [
+    reach_the_emulator,
+    log_as_configured,
+    bind_certificates,
+    import_in_batches,
+    give_back_in_batches,
+    allow_plain_http,
+]
 
 
 if __name__ == "__main__":

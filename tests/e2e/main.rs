@@ -1,6 +1,6 @@
 //! The real function binaries in the emulator, under the template's roles, from submission to MQTT.
 //!
-//! One emulator serves all trials but those that kill workers or sweep, which have their own. It is started
+//! One emulator serves all trials but those that kill workers, sweep or work all dead letters off, which have their own. It is started
 //! before the first and stopped after the last; nothing stays running.
 
 #![allow(
@@ -12,6 +12,7 @@
 
 mod calls;
 mod contracts;
+mod dlq;
 mod door;
 mod kill;
 mod lab;
@@ -79,6 +80,11 @@ fn trials(runtime: &Arc<Runtime>, lab: &Shared) -> Vec<Trial> {
         runtime,
         "sweep::the_janitor_mends_what_it_should_and_leaves_the_rest",
         sweep::the_janitor_mends_what_it_should_and_leaves_the_rest,
+    ));
+    trials.push(alone(
+        runtime,
+        "dlq::an_operator_works_dead_letters_off",
+        dlq::an_operator_works_dead_letters_off,
     ));
     trials
 }

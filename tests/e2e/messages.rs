@@ -17,7 +17,7 @@ use cvm_testkit::sample;
 use crate::lab::Lab;
 use crate::lab::until;
 
-fn order(device: &Record, key: KeySource) -> String {
+pub(crate) fn order(device: &Record, key: KeySource) -> String {
     let request = Request::new(&device.serial, device.generation, key);
     let order = Order {
         serial: device.serial.clone(),

@@ -20,6 +20,7 @@ use cvm_testkit::site::SWEEP_TERMS;
 use cvm_testkit::site::Site;
 use cvm_testkit::site::submission;
 use cvm_testkit::site::view;
+use cvm_worker::errand::Errand;
 use cvm_worker::sweep::Summary;
 use cvm_worker::sweep::SweepTerms;
 
@@ -146,6 +147,33 @@ async fn a_report_changes_nothing() {
     assert_eq!(site.world.issuer.certificates(), certificates);
     // A real one then does what was reported.
     let done = sweep(&site, SWEEP_TERMS).await;
+    assert_eq!((done.resent, done.orphans), (1, 1));
+}
+
+/// An operator may have a round do less than the terms allow, never more.
+#[tokio::test]
+async fn a_report_that_is_asked_for_changes_nothing_and_lifts_no_terms() {
+    let site = quiet();
+    submit(&site, &sample::csr_pem()).await;
+    site.world.queue.receive(10);
+    site.world.issuer.create_with_keys().await.unwrap();
+    site.world.clock.advance(2 * HOUR);
+    let (before, certificates) = (row(&site), site.world.issuer.certificates());
+    let depth = site.world.queue.len();
+    let mut janitor = site.janitor();
+    for (configured, asked) in [(false, true), (true, false), (true, true)] {
+        janitor.terms.report_only = configured;
+        let errand = Errand { report_only: asked };
+        let deadline = site.world.clock.now().plus(5 * MINUTE);
+        let report = janitor.round(&errand, deadline).await;
+        assert!(report.report_only && report.complete, "{report:?}");
+        assert_eq!((report.resent, report.orphans), (1, 1), "{report:?}");
+        assert_eq!(row(&site), before);
+        assert_eq!(site.world.issuer.certificates(), certificates);
+        assert_eq!(site.world.queue.len(), depth, "nothing was sent");
+    }
+    let done = sweep(&site, SWEEP_TERMS).await;
+    assert!(!done.report_only);
     assert_eq!((done.resent, done.orphans), (1, 1));
 }
 

@@ -1,4 +1,4 @@
-//! The janitor's shell: a Lambda function on a schedule.
+//! The janitor's shell: a Lambda function on a schedule, or sent by an operator.
 
 use cvm_aws::backlog::DynamoBacklog;
 use cvm_aws::clients::CallLimits;
@@ -12,6 +12,7 @@ use cvm_aws::vault::S3Vault;
 use cvm_shared::ports::Clock as _;
 use cvm_shared::time::UnixMillis;
 use cvm_worker::config::JanitorConfig;
+use cvm_worker::errand::Errand;
 use cvm_worker::iot::AwsIssuer;
 use cvm_worker::iot::client;
 use cvm_worker::pacer::Pacer;
@@ -56,7 +57,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let janitor = &janitor;
     lambda_runtime::run(service_fn(
         move |event: LambdaEvent<serde_json::Value>| async move {
-            let summary = janitor.sweep(UnixMillis(event.context.deadline)).await;
+            let errand = Errand::read(&event.payload)?;
+            let deadline = UnixMillis(event.context.deadline);
+            let summary = janitor.round(&errand, deadline).await;
             tell(&summary, metrics)?;
             note(&janitor.registry.backlog, &summary).await;
             Ok::<_, lambda_runtime::Error>(summary)
@@ -76,6 +79,7 @@ async fn note(backlog: &DynamoBacklog, summary: &Summary) {
 /// One line for people, one for CloudWatch's metrics.
 fn tell(summary: &Summary, metrics: &'static Collector) -> std::io::Result<()> {
     tracing::info!(
+        report_only = summary.report_only,
         rows = summary.rows,
         resent = summary.resent,
         abandoned = summary.abandoned,

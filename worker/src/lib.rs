@@ -6,6 +6,7 @@
 //! [`verify`] checks what it brings back; [`pacer`] holds the [`rates`].
 //!
 //! The janitor goes round by [`sweep`]: rows by the [`chores`] that they need, orphaned certificates, on its [`table`].
+//! An operator can send it too, on an [`errand`].
 
 #![cfg_attr(
     test,
@@ -21,6 +22,7 @@ pub mod batch;
 pub mod chores;
 pub mod config;
 pub mod ending;
+pub mod errand;
 pub mod iot;
 mod orphans;
 pub mod pacer;

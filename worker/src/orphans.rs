@@ -75,7 +75,7 @@ where
             noted(judged, summary);
         }
         // With one left unjudged, the next sweep begins where this one did.
-        if summary.failed == failed_before && !self.terms.report_only {
+        if summary.failed == failed_before && !summary.report_only {
             noted(self.registry.set_mark(until).await, summary);
         }
         summary.failed == failed_before
@@ -114,7 +114,7 @@ where
         match self.verdict(suspect).await? {
             Verdict::Known => {}
             Verdict::Unattributed => summary.unattributed += 1,
-            Verdict::Orphan if self.terms.report_only => summary.orphans += 1,
+            Verdict::Orphan if summary.report_only => summary.orphans += 1,
             Verdict::Orphan => match self.issuer.remove_unused(suspect).await? {
                 Removal::Gone => {
                     tracing::info!(certificate = %suspect, "an orphan was deleted");

@@ -30,6 +30,7 @@ use serde::Serialize;
 use crate::chores::CareTerms;
 use crate::chores::Chore;
 use crate::chores::chores;
+use crate::errand::Errand;
 
 /// How many waiting rows one sweep looks at, of each group.
 const ROWS_MOST: usize = 2000;
@@ -72,6 +73,8 @@ pub struct SweepTerms {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
+    /// Whether it only counted what it would do.
+    pub report_only: bool,
     /// Rows that were looked at.
     pub rows: u64,
     /// Orders that were sent again.
@@ -106,7 +109,15 @@ where
 {
     /// One round. What fails is counted and left to the next one.
     pub async fn sweep(&self, deadline: UnixMillis) -> Summary {
-        let mut summary = Summary::default();
+        self.round(&Errand::default(), deadline).await
+    }
+
+    /// One round as somebody wants it. Nobody can have more done than the terms allow.
+    pub async fn round(&self, errand: &Errand, deadline: UnixMillis) -> Summary {
+        let mut summary = Summary {
+            report_only: self.terms.report_only || errand.report_only,
+            ..Summary::default()
+        };
         let care = CareTerms {
             stuck_after: self.patience(&mut summary).await,
             ..self.terms.care
@@ -163,7 +174,7 @@ where
         };
         summary.rows += 1;
         for chore in chores(&row, self.clock.now(), care) {
-            let done = self.terms.report_only || self.carry_out(&row, &chore).await?;
+            let done = summary.report_only || self.carry_out(&row, &chore).await?;
             tracing::debug!(%serial, chore = name(&chore), done, "swept");
             *counter(summary, &chore) += u64::from(done);
         }

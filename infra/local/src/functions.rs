@@ -1,4 +1,4 @@
-//! The two functions: built by cargo, packed as AWS Lambda wants them.
+//! The functions, and the operator's command line: built by cargo, packed as AWS Lambda wants them.
 
 use std::fmt;
 use std::io::Cursor;
@@ -59,40 +59,60 @@ impl Functions {
         profile: Profile,
         progress: Progress,
     ) -> Result<Self, Error> {
-        let mut build = Command::new(cargo());
-        build
-            .args(["build", "--message-format=json-render-diagnostics"])
-            .args([
-                "--package=cvm-ingest",
-                "--package=cvm-worker",
-                "--package=cvm-ledger",
-                "--bin=ingest",
-                "--bin=worker",
-                "--bin=janitor",
-                "--bin=ledger",
-            ])
-            .args((profile == Profile::Release).then_some("--release"))
-            .current_dir(workspace.root())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut group = Group::spawn(&mut build)?;
-        let failed = |error: std::io::Error| Error::Build(error.to_string());
-        let (messages, words) = listen(&mut group, progress).await.map_err(failed)?;
-        if !group.wait().await.map_err(failed)?.success() {
-            return Err(Error::Build(last_line(&words)));
-        }
-        let path = |name| {
-            let found = executable(&messages, name);
-            found.ok_or_else(|| Error::Build(format!("it made no binary `{name}`")))
-        };
+        let targets = [
+            "--package=cvm-ingest",
+            "--package=cvm-worker",
+            "--package=cvm-ledger",
+            "--bin=ingest",
+            "--bin=worker",
+            "--bin=janitor",
+            "--bin=ledger",
+        ];
+        let messages = build(workspace, profile, progress, &targets).await?;
         Ok(Self {
-            ingest: path("ingest")?,
-            worker: path("worker")?,
-            janitor: path("janitor")?,
-            ledger: path("ledger")?,
+            ingest: path(&messages, "ingest")?,
+            worker: path(&messages, "worker")?,
+            janitor: path(&messages, "janitor")?,
+            ledger: path(&messages, "ledger")?,
         })
     }
+}
+
+/// Has cargo build the operator's command line, as it is for tests.
+pub async fn cvmctl(workspace: &Workspace) -> Result<PathBuf, Error> {
+    let targets = ["--package=cvm-ops", "--bin=cvmctl"];
+    let messages = build(workspace, Profile::Dev, Progress::Quiet, &targets).await?;
+    path(&messages, "cvmctl")
+}
+
+/// What cargo says to programs while it builds these targets.
+async fn build(
+    workspace: &Workspace,
+    profile: Profile,
+    progress: Progress,
+    targets: &[&str],
+) -> Result<String, Error> {
+    let mut build = Command::new(cargo());
+    build
+        .args(["build", "--message-format=json-render-diagnostics"])
+        .args(targets)
+        .args((profile == Profile::Release).then_some("--release"))
+        .current_dir(workspace.root())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut group = Group::spawn(&mut build)?;
+    let failed = |error: std::io::Error| Error::Build(error.to_string());
+    let (messages, words) = listen(&mut group, progress).await.map_err(failed)?;
+    if !group.wait().await.map_err(failed)?.success() {
+        return Err(Error::Build(last_line(&words)));
+    }
+    Ok(messages)
+}
+
+fn path(messages: &str, name: &str) -> Result<PathBuf, Error> {
+    let found = executable(messages, name);
+    found.ok_or_else(|| Error::Build(format!("it made no binary `{name}`")))
 }
 
 impl fmt::Display for Functions {

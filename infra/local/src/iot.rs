@@ -1,5 +1,5 @@
-//! Calls of AWS IoT in the emulator, and of a function, signed by hand: the worker alone may use the AWS
-//! IoT client, and one call of Lambda is not worth another SDK.
+//! Calls of AWS IoT in the emulator, of a function, and of IAM, signed by hand: the worker alone may use the AWS
+//! IoT client, and single calls of the others are not worth more SDKs.
 
 #![expect(
     clippy::disallowed_methods,
@@ -37,6 +37,12 @@ pub async fn invoke(endpoint: &str, function: &str, event: &Value) -> Result<Val
     signed_call("lambda", endpoint, Method::POST, &path, event).await
 }
 
+/// Calls IAM with this query (`Action=CreateUser&UserName=...`); the answer is XML.
+pub async fn iam(endpoint: &str, query: &str) -> Result<String, Error> {
+    let path = format!("/?{query}&Version=2010-05-08");
+    signed_text("iam", endpoint, Method::GET, &path, String::new()).await
+}
+
 async fn signed_call(
     service: &str,
     endpoint: &str,
@@ -44,28 +50,34 @@ async fn signed_call(
     path: &str,
     body: &Value,
 ) -> Result<Value, Error> {
-    let failed = |error: reqwest::Error| Error::aws(CALL, &error);
-    let url = format!("{endpoint}{path}");
     let body = if body.is_null() {
         String::new()
     } else {
         body.to_string()
     };
+    let text = signed_text(service, endpoint, method, path, body).await?;
+    if text.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_str(&text).map_err(|error| Error::aws(CALL, &error))
+}
+
+async fn signed_text(
+    service: &str,
+    endpoint: &str,
+    method: Method,
+    path: &str,
+    body: String,
+) -> Result<String, Error> {
+    let failed = |error: reqwest::Error| Error::aws(CALL, &error);
+    let url = format!("{endpoint}{path}");
     let mut request = reqwest::Client::new().request(method.clone(), &url);
     for (name, value) in signature(service, &method, &url, &body)? {
         request = request.header(name, value);
     }
     let answer = request.body(body).send().await.map_err(failed)?;
-    let text = answer
-        .error_for_status()
-        .map_err(failed)?
-        .text()
-        .await
-        .map_err(failed)?;
-    if text.is_empty() {
-        return Ok(Value::Null);
-    }
-    serde_json::from_str(&text).map_err(|error| Error::aws(CALL, &error))
+    let answer = answer.error_for_status().map_err(failed)?;
+    answer.text().await.map_err(failed)
 }
 
 /// The headers that sign a request.

@@ -14,7 +14,9 @@ use cvm_shared::trail::Reason;
 use crate::audit::Audit;
 use crate::completions;
 use crate::devices;
+use crate::dlq;
 use crate::status;
+use crate::sweep;
 
 /// The exit codes, for every command's help.
 pub const EXITS: &str = "\
@@ -77,6 +79,12 @@ pub enum Command {
     /// Import, list, show, reset, disable and revoke devices
     #[command(subcommand)]
     Devices(devices::Devices),
+    /// List, show, replay and drop dead letters
+    #[command(subcommand)]
+    Dlq(dlq::Dlq),
+    /// Send the janitor round now
+    #[command(after_help = format!("{}\n\n{EXITS}", sweep::ROUND))]
+    Sweep(sweep::Sweep),
     /// Read, check and export the trails of devices
     #[command(subcommand)]
     Audit(Audit),

@@ -1,8 +1,8 @@
 //! The operator's side: devices are imported into the table and shown from it. It never calls AWS IoT.
 //!
 //! [`cli`] is the command line, [`context`] and [`site`] what every command is given, [`printer`] and [`terminal`]
-//! how it answers, [`trouble`] why it could not. Then a folder for each command: [`devices`], [`audit`], [`status`], [`import`] (its import,
-//! which can be called in process).
+//! how it answers, [`trouble`] why it could not. Then a folder for each command: [`devices`], [`import`] (its import,
+//! which can be called in process), [`dlq`], [`audit`], [`status`], [`report`], and [`sweep`].
 
 #![cfg_attr(
     test,
@@ -20,10 +20,13 @@ pub mod cli;
 pub mod completions;
 pub mod context;
 pub mod devices;
+pub mod dlq;
 pub mod import;
 pub mod printer;
 pub mod report;
 pub mod site;
+pub mod span;
 pub mod status;
+pub mod sweep;
 pub mod terminal;
 pub mod trouble;

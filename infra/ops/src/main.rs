@@ -16,6 +16,8 @@ async fn main() -> ExitCode {
         Command::Devices(command) => command.run(&context).await,
         Command::Audit(command) => command.run(&context).await,
         Command::Status(command) => command.run(&context).await,
+        Command::Dlq(command) => command.run(&context).await,
+        Command::Sweep(command) => command.run(&context).await,
         Command::Completions(command) => command.run(),
     };
     let exit = result.unwrap_or_else(|trouble| {

@@ -21,10 +21,16 @@ struct Answer {
 
 /// Runs cvmctl where no AWS is to be found.
 fn cvmctl(args: &[&str]) -> Answer {
+    cvmctl_with(args, &[])
+}
+
+/// The same with these variables, too.
+fn cvmctl_with(args: &[&str], variables: &[(&str, &str)]) -> Answer {
     let output = Command::new(env!("CARGO_BIN_EXE_cvmctl"))
         .args(args)
         .env_clear()
         .env("AWS_EC2_METADATA_DISABLED", "true")
+        .envs(variables.iter().copied())
         .output()
         .unwrap();
     Answer {
@@ -42,11 +48,20 @@ fn file(name: &str, text: &str) -> String {
 
 #[test]
 fn help_is_as_documented() {
-    let answer = cvmctl(&["devices", "import", "--help"]);
-    assert_eq!((answer.code, answer.err.as_str()), (0, ""));
-    assert_eq!(answer.out, include_str!("import-help.txt"));
-    let answer = cvmctl(&["devices", "show", "--help"]);
-    assert_eq!(answer.out, include_str!("show-help.txt"));
+    for (command, text) in [
+        (&["devices", "import"][..], include_str!("import-help.txt")),
+        (&["devices", "show"], include_str!("show-help.txt")),
+        (&["dlq"], include_str!("dlq-help.txt")),
+        (&["dlq", "list"], include_str!("dlq-list-help.txt")),
+        (&["dlq", "show"], include_str!("dlq-show-help.txt")),
+        (&["dlq", "replay"], include_str!("dlq-replay-help.txt")),
+        (&["dlq", "drop"], include_str!("dlq-drop-help.txt")),
+        (&["sweep"], include_str!("sweep-help.txt")),
+    ] {
+        let answer = cvmctl(&[command, &["--help"]].concat());
+        assert_eq!((answer.code, answer.err.as_str()), (0, ""), "{command:?}");
+        assert_eq!(answer.out, text, "{command:?}");
+    }
 }
 
 #[test]
@@ -124,7 +139,7 @@ fn wrong_usage_is_two_and_says_what_is_wrong() {
             &["devices", "import", "no-such-file", "--dry-run"],
             "no-such-file: No such file",
         ),
-        (&["devices", "import", &sound], "--table <NAME>"),
+        (&["devices", "import", &sound], "no AWS region"),
         (
             &["devices", "import", &sound, "--table", ""],
             "a value is required",
@@ -148,11 +163,75 @@ fn wrong_usage_is_two_and_says_what_is_wrong() {
             &["devices", "show", "SN 1", "--table", "t"],
             "serialNumber: may only hold",
         ),
-        (&["devices", "show", "SN-1"], "--table <NAME>"),
     ] {
         let answer = cvmctl(args);
         assert_eq!(answer.code, 2, "{args:?}: {}", answer.err);
         assert!(answer.err.contains(reason), "{args:?}: {}", answer.err);
         assert!(!answer.err.contains("hunter2"), "{}", answer.err);
     }
+}
+
+#[test]
+fn letters_are_changed_only_if_it_is_said_which_and_why() {
+    for (args, reason) in [
+        (&["dlq", "replay"][..], "say which letters"),
+        (&["dlq", "drop", "--reason", "r"], "say which letters"),
+        (&["dlq", "drop", "--all"], "say why, for the trail"),
+        (&["dlq", "replay", "--all", "--code", "c"], "cannot be used"),
+        (
+            &["dlq", "replay", "--native", "--code", "c"],
+            "cannot be used",
+        ),
+        (&["dlq", "replay", "--all", "--rate", "0"], "from 1 to 500"),
+        (
+            &["dlq", "list", "--older-than", "5"],
+            "a number with its unit",
+        ),
+        (&["dlq", "list"], "no AWS region"),
+        (&["sweep", "--report", "--wait"], "cannot be used"),
+    ] {
+        let answer = cvmctl(args);
+        assert_eq!(answer.code, 2, "{args:?}: {}", answer.err);
+        assert!(answer.err.contains(reason), "{args:?}: {}", answer.err);
+    }
+}
+
+/// A site that is never reached: what is missing is said before any call.
+#[test]
+fn a_part_that_is_not_named_is_asked_for() {
+    let site = [
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ACCESS_KEY_ID", "k"),
+        ("AWS_SECRET_ACCESS_KEY", "s"),
+    ];
+    for (args, reason) in [
+        (&["devices", "show", "SN-1"][..], "no --stack or --table"),
+        (&["dlq", "list"], "CVM_DEAD_LETTER_QUEUE_URL is not set"),
+        (&["sweep", "--yes"], "CVM_JANITOR_FUNCTION is not set"),
+    ] {
+        let answer = cvmctl_with(args, &site);
+        assert_eq!(answer.code, 2, "{args:?}: {}", answer.err);
+        assert!(answer.err.contains(reason), "{args:?}: {}", answer.err);
+    }
+    let named = [&site[..], &[("CVM_JANITOR_FUNCTION", "janitor")]].concat();
+    let answer = cvmctl_with(&["sweep"], &named);
+    assert_eq!(answer.code, 2, "{}", answer.err);
+    assert!(
+        answer.err.contains("Nobody is there to answer"),
+        "{}",
+        answer.err
+    );
+}
+
+#[test]
+fn refused_rows_are_lines_of_a_csv_file_too() {
+    let rows = "SN-1,hunter2,,p\nSN-2,hunter2-Xq9v%T4mWz7kRb,,p\n";
+    let path = file("bad-for-csv.csv", &format!("{HEADER}\n{rows}"));
+    let answer = cvmctl(&["devices", "import", &path, "--dry-run", "--output", "csv"]);
+    assert_eq!((answer.code, answer.err.as_str()), (1, ""));
+    assert_eq!(
+        answer.out,
+        "2,\"secret: too weak, must have 112 bits and has at most 36\"\n\
+         summary,\"alreadyThere 0, bad 1, conflicting 0, imported 1, unsettled 0\"\n"
+    );
 }
