@@ -133,6 +133,8 @@ def import_in_batches(template, _arguments):
     """Gap: AWS checks a PartiQL batch against PartiQLInsert on the table, the emulator against the call on any."""
     operator = template["Resources"]["OperatorPolicy"]["Properties"]["PolicyDocument"]
     operator["Statement"].append(allow("EmulatorImports", ["dynamodb:BatchExecuteStatement"], "*"))
+    ledger = template["Resources"]["LedgerRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+    ledger["Statement"].append(allow("EmulatorAdds", ["dynamodb:BatchExecuteStatement"], "*"))
 
 
 def give_back_in_batches(template, _arguments):

@@ -66,13 +66,13 @@ impl Context {
             let message = format!("{question} Nobody is there to answer: say --yes or --dry-run");
             return Err(Trouble::usage(message));
         }
-        match dialogue(question) {
-            true => Ok(()),
-            false => Err(Trouble {
-                exit: Exit::Declined,
-                message: "nothing was done".to_owned(),
-            }),
+        if dialogue(question) {
+            return Ok(());
         }
+        Err(Trouble {
+            exit: Exit::Declined,
+            message: "nothing was done".to_owned(),
+        })
     }
 }
 
@@ -85,10 +85,6 @@ fn dialogue(question: &str) -> bool {
 }
 
 /// Colours, if somebody is there to see them and has not declined (no-color.org).
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the shell reads the environment, and hands it in"
-)]
 fn styled() -> bool {
     std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
 }

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::io;
 
 use aws_config::SdkConfig;
+use aws_sdk_cloudformation::types::Stack;
 use aws_sdk_dynamodb::config::ProvideCredentials as _;
 use cvm_aws::clients::CallLimits;
 use cvm_aws::clients::sdk_config;
@@ -131,7 +132,7 @@ impl Site {
         let answer = client.describe_stacks().stack_name(stack).send().await;
         let answer =
             answer.map_err(|error| Trouble::aws(format!("stack {stack}: {}", root(&error))))?;
-        let outputs = answer.stacks().iter().flat_map(|stack| stack.outputs());
+        let outputs = answer.stacks().iter().flat_map(Stack::outputs);
         let pair = |output: &aws_sdk_cloudformation::types::Output| {
             Some((
                 output.output_key()?.to_owned(),

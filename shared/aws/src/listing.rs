@@ -45,7 +45,7 @@ pub struct DynamoListing {
 
 impl DynamoListing {
     /// A read of this table from its beginning.
-    pub fn new(client: Client, table: String, wanted: Wanted) -> Self {
+    pub fn new(client: Client, table: String, wanted: &Wanted) -> Self {
         Self {
             client,
             table,
@@ -62,7 +62,7 @@ impl DynamoListing {
         }
         let call = self.client.scan().table_name(&self.table);
         let call = call
-            .filter_expression(&self.filter.expression)
+            .filter_expression(self.filter.expression())
             .set_expression_attribute_names(Some(self.filter.names.clone()))
             .set_expression_attribute_values(Some(self.filter.values.clone()))
             .set_exclusive_start_key(self.next.take());
@@ -86,31 +86,22 @@ fn listed(item: &Item) -> Listed {
 /// The filter as DynamoDB takes it.
 #[derive(Debug)]
 struct Filter {
-    expression: String,
+    conditions: Vec<String>,
     names: HashMap<String, String>,
     values: HashMap<String, AttributeValue>,
 }
 
 impl Filter {
-    fn of(wanted: Wanted) -> Self {
+    fn of(wanted: &Wanted) -> Self {
         let mut filter = Self {
-            expression: "#key <> :mark".to_owned(),
+            conditions: vec!["#key <> :mark".to_owned()],
             names: HashMap::from([("#key".to_owned(), KEY.to_owned())]),
             values: HashMap::from([(":mark".to_owned(), text(MARK_KEY))]),
         };
         if let Some(prefix) = &wanted.prefix {
             filter.and("begins_with(#key, :prefix)", ":prefix", text(prefix));
         }
-        for (place, state) in wanted.states.iter().enumerate() {
-            let value = format!(":state{place}");
-            filter.values.insert(value, number(*state));
-        }
-        if !wanted.states.is_empty() {
-            let all: Vec<_> = (0..wanted.states.len())
-                .map(|n| format!(":state{n}"))
-                .collect();
-            filter.expression += &format!(" AND applyState IN ({})", all.join(", "));
-        }
+        filter.in_states(&wanted.states);
         if wanted.since.is_some() || wanted.before.is_some() {
             filter
                 .names
@@ -125,9 +116,23 @@ impl Filter {
         filter
     }
 
+    fn in_states(&mut self, states: &[i32]) {
+        let names: Vec<String> = (0..states.len()).map(|n| format!(":state{n}")).collect();
+        if !names.is_empty() {
+            let all = names.join(", ");
+            self.conditions.push(format!("applyState IN ({all})"));
+        }
+        let values = states.iter().map(number);
+        self.values.extend(names.into_iter().zip(values));
+    }
+
     fn and(&mut self, condition: &str, name: &str, value: AttributeValue) {
-        self.expression += &format!(" AND {condition}");
+        self.conditions.push(condition.to_owned());
         self.values.insert(name.to_owned(), value);
+    }
+
+    fn expression(&self) -> String {
+        self.conditions.join(" AND ")
     }
 }
 
@@ -145,20 +150,20 @@ mod tests {
 
     #[test]
     fn all_devices_are_all_rows_but_the_janitors_mark() {
-        let filter = Filter::of(Wanted::default());
-        assert_eq!(filter.expression, "#key <> :mark");
+        let filter = Filter::of(&Wanted::default());
+        assert_eq!(filter.expression(), "#key <> :mark");
     }
 
     #[test]
     fn what_is_wanted_is_asked_of_the_table() {
-        let filter = Filter::of(Wanted {
+        let filter = Filter::of(&Wanted {
             states: vec![-1, -2],
             prefix: Some("SN' OR".to_owned()),
             since: Some(UnixMillis(5)),
             before: Some(UnixMillis(9)),
         });
         assert_eq!(
-            filter.expression,
+            filter.expression(),
             "#key <> :mark AND begins_with(#key, :prefix) AND applyState IN (:state0, :state1) \
              AND #at >= :since AND #at < :before"
         );

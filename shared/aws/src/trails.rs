@@ -30,6 +30,9 @@ const HEAD: &str = "trailHead";
 /// The key of the count. No serial number can be this.
 const COUNT_KEY: &str = "#count";
 
+/// The key of what was done to dead letters whose devices have no row.
+pub const LETTERS_KEY: &str = "#letters";
+
 /// The key of what happened in each minute.
 const MINUTE_KEY: &str = "#minute";
 
@@ -176,9 +179,10 @@ impl DynamoTrails {
     pub async fn page(&self, after: Option<Item>) -> Result<Page, Failure> {
         let call = self.client.scan().table_name(&self.table);
         let call = call
-            .filter_expression("NOT begins_with(#key, :ours)")
+            .filter_expression("NOT #key IN (:count, :minute)")
             .expression_attribute_names("#key", KEY)
-            .expression_attribute_values(":ours", AttributeValue::S("#".to_owned()))
+            .expression_attribute_values(":count", AttributeValue::S(COUNT_KEY.to_owned()))
+            .expression_attribute_values(":minute", AttributeValue::S(MINUTE_KEY.to_owned()))
             .set_exclusive_start_key(after);
         let answer = call
             .send()

@@ -68,12 +68,13 @@ impl Operator {
         loop {
             let process = self.site.process("operator");
             let registry = self.site.port(&self.site.outside.registry, &process);
-            let done = process.run(None, async {
+            let work = async {
                 let row = registry.load(&serial).await?.unwrap();
                 let name = OperatorName::parse("arn:aws:iam::000000000000:user/operator").unwrap();
                 let hand = Hand::new(Author::Operator(name), UnixMillis(self.site.time.now()));
                 write(&registry, &hand, row, |_| event.clone()).await
-            });
+            };
+            let done = process.run(None, Box::pin(work));
             match done.await {
                 Some(Ok(Written::Applied(_) | Written::Refused(..))) => return,
                 Some(Err(_)) | None => self.site.time.sleep(AGAIN).await,

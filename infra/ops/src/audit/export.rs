@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 
 use clap::Args;
 use cvm_aws::trails::Placed;
+use cvm_shared::ids::TrailHead;
 use serde_json::json;
 
 use crate::cli::Exit;
@@ -56,6 +57,6 @@ impl Export {
 
 /// The facts as they are hashed, and the hash beside them: enough to check the trail without the table.
 fn object(entry: &Placed) -> serde_json::Value {
-    let head = entry.head.as_ref().map(|head| head.as_str());
+    let head = entry.head.as_ref().map(TrailHead::as_str);
     json!({ "place": entry.place, "facts": entry.facts, "head": head })
 }

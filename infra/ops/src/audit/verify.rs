@@ -95,7 +95,7 @@ async fn all(
     stop: &AtomicBool,
 ) -> Result<Exit, Trouble> {
     let table = site.name(Part::Table).await?;
-    let mut listing = DynamoListing::new(site.dynamodb(), table, Wanted::default());
+    let mut listing = DynamoListing::new(site.dynamodb(), table, &Wanted::default());
     let (mut whole, mut broken) = (0u64, 0u64);
     while let Some(page) = listing.page().await.map_err(|failure| trouble(&failure))? {
         for row in page {

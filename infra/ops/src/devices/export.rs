@@ -38,7 +38,7 @@ impl Export {
         let trouble = |error: &std::io::Error| about_file(&self.file, error);
         let file = File::create_new(&self.file).map_err(|error| trouble(&error))?;
         let mut sink = Sink::new(BufWriter::new(file), context.output);
-        let mut listing = DynamoListing::new(site.dynamodb(), table.clone(), self.filter.wanted());
+        let mut listing = DynamoListing::new(site.dynamodb(), table.clone(), &self.filter.wanted());
         let (mut count, mut unreadable) = (0u64, 0u64);
         while !stop.load(Ordering::Relaxed) {
             let page = listing.page().await;

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use clap::Args;
 use cvm_aws::listing::DynamoListing;
 use cvm_shared::failure::Failure;
+use cvm_shared::failure::FailureCode;
 use cvm_shared::record::Record;
 use serde_json::Value;
 
@@ -43,7 +44,7 @@ impl List {
         let site = context.site().await?;
         let table = site.name(Part::Table).await?;
         let stop = context.stop();
-        let mut listing = DynamoListing::new(site.dynamodb(), table.clone(), self.filter.wanted());
+        let mut listing = DynamoListing::new(site.dynamodb(), table.clone(), &self.filter.wanted());
         let mut printer = context.printer(COLUMNS);
         let mut left = self.limit;
         let mut unreadable = 0;
@@ -93,7 +94,7 @@ fn row(row: &Result<Record, (String, Failure)>) -> Vec<Value> {
                 issued
                     .map(|issued| issued.certificate_id.to_string())
                     .into(),
-                record.state.failure().map(|code| code.as_str()).into(),
+                record.state.failure().map(FailureCode::as_str).into(),
             ]
         }
         Err((serial, failure)) => {

@@ -10,7 +10,6 @@ use crate::dlq::desk::Desk;
 use crate::dlq::fate::Fate;
 use crate::dlq::filter::Choice;
 use crate::dlq::letter::Letter;
-use crate::dlq::note::Said;
 use crate::dlq::place::Place;
 use crate::dlq::post::SqsPost;
 use crate::dlq::report::Report;
@@ -70,10 +69,11 @@ impl Discard {
         walk: &Walk<'_, SqsPost, SystemClock>,
         report: &mut Report,
     ) -> Result<(End, bool), Trouble> {
+        let trails = site.trails().await?;
         let desk = Desk {
             post: &place.post,
             registry: &place.registry,
-            notes: &Said,
+            notes: &trails,
             clock: &SystemClock,
             hand: site.hand(self.care.reason.clone()).await?,
         };

@@ -2,13 +2,15 @@
 
 use std::future::Future;
 
+use cvm_aws::trails::DynamoTrails;
+use cvm_aws::trails::LETTERS_KEY;
+use cvm_aws::trails::Placed;
+use cvm_shared::entry::fact;
 use cvm_shared::failure::Failure;
+use cvm_shared::trail::Deed;
 use cvm_shared::trail::Hand;
 
-use crate::calendar::rfc3339;
 use crate::dlq::letter::Letter;
-use crate::printer::shown;
-use crate::terminal::complain;
 
 /// Where it is written down.
 pub trait Notes: Send + Sync {
@@ -20,27 +22,38 @@ pub trait Notes: Send + Sync {
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
-/// Only said, on the terminal or in whatever log it goes to.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Said;
-
-impl Notes for Said {
+impl Notes for DynamoTrails {
     async fn note_without_row(&self, letter: &Letter, hand: &Hand) -> Result<(), Failure> {
-        complain(&note(letter, hand));
-        Ok(())
+        self.add(&[note(letter, hand)]).await.map(|_| ())
     }
 }
 
-/// Who, when, what and why, and nothing of the letter's text.
-fn note(letter: &Letter, hand: &Hand) -> String {
-    let serial = match &letter.order {
-        Ok(order) => order.serial.as_str(),
-        Err(_) => "an unknown device",
-    };
-    let why = hand.reason.as_ref().map_or("", |reason| reason.as_str());
-    let (id, code) = (shown(&letter.id), shown(&letter.reason));
-    let (who, at) = (hand.author.as_str(), rfc3339(hand.at));
-    format!("no trail tells that {who} dropped letter {id} ({code}) of {serial} at {at}: {why}")
+/// Who, when, what and why, and nothing of the letter's text. The same letter thrown away twice is noted once.
+fn note(letter: &Letter, hand: &Hand) -> Placed {
+    let serial = letter.order.as_ref().ok().map(|order| &order.serial);
+    let facts = [
+        (fact::SERIAL, Some(LETTERS_KEY.to_owned())),
+        ("device", serial.map(ToString::to_string)),
+        ("messageId", Some(letter.id.clone())),
+        ("code", Some(letter.reason.clone())),
+        (fact::DEED, Some(Deed::Discard.as_str().to_owned())),
+        (fact::AUTHOR, Some(hand.author.as_str().to_owned())),
+        (fact::AT, Some(hand.at.0.to_string())),
+        (
+            fact::REASON,
+            hand.reason
+                .as_ref()
+                .map(|reason| reason.as_str().to_owned()),
+        ),
+    ];
+    let facts = facts.into_iter();
+    Placed {
+        place: letter.id.clone(),
+        facts: facts
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+            .collect(),
+        head: None,
+    }
 }
 
 #[cfg(test)]
@@ -49,12 +62,14 @@ mod tests {
     use crate::dlq::sample;
 
     #[test]
-    fn a_note_says_who_what_when_and_why_and_moves_no_cursor() {
-        let letter = sample::letter("m-1", "hunter2", Some("un\u{1b}readable"));
+    fn a_note_says_who_what_when_and_why_and_nothing_of_the_text() {
+        let letter = sample::letter("m-1", "hunter2", Some("unreadable"));
+        let note = note(&letter, &sample::hand());
+        let facts = serde_json::json!(note.facts).to_string();
         assert_eq!(
-            note(&letter, &sample::hand()),
-            "no trail tells that arn:aws:iam::1:user/op dropped letter m-1 (un\\u{1b}readable) of an unknown \
-             device at 1970-01-01T00:00:00.000Z: mended"
+            facts,
+            r##"{"at":"0","author":"arn:aws:iam::1:user/op","code":"unreadable","deed":"discard","messageId":"m-1","productid":"#letters","reason":"mended"}"##
         );
+        assert_eq!((note.place.as_str(), note.head), ("m-1", None));
     }
 }

@@ -18,7 +18,6 @@ use crate::dlq::fate::Fate;
 use crate::dlq::filter::Choice;
 use crate::dlq::letter::Letter;
 use crate::dlq::native;
-use crate::dlq::note::Said;
 use crate::dlq::pace::Pace;
 use crate::dlq::pace::rate;
 use crate::dlq::place::Place;
@@ -91,13 +90,14 @@ impl Replay {
         walk: &Walk<'_, SqsPost, SystemClock>,
         report: &mut Report,
     ) -> Result<(End, bool), Trouble> {
+        let trails = site.trails().await?;
         let queue = site.name(Part::Queue).await?;
         let delivery = SqsDelivery::new(site.sqs(), queue, place.url.clone());
         let mut outgoing = Outgoing {
             desk: Desk {
                 post: &place.post,
                 registry: &place.registry,
-                notes: &Said,
+                notes: &trails,
                 clock: &SystemClock,
                 hand: site.hand(self.care.reason.clone()).await?,
             },

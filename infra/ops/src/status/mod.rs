@@ -51,7 +51,7 @@ impl Status {
         }
         let stop = context.stop();
         loop {
-            let look = Look::at(&site).await?;
+            let look = Box::pin(Look::at(&site)).await?;
             if self.watch && context.output == Output::Table {
                 // Home, and clear to the end: the last look is overwritten.
                 say("\u{1b}[H\u{1b}[J");

@@ -24,7 +24,7 @@ pub(super) async fn recount(site: &Site, context: &Context) -> Result<Exit, Trou
     let before = trails.counts().await.map_err(failed)?;
     let stop = context.stop();
     let mut found = Counts::new();
-    let mut listing = DynamoListing::new(site.dynamodb(), table, Wanted::default());
+    let mut listing = DynamoListing::new(site.dynamodb(), table, &Wanted::default());
     while let Some(page) = listing.page().await.map_err(failed)? {
         if stop.load(Ordering::Relaxed) {
             complain("stopped; nothing was corrected");
