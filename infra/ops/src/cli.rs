@@ -11,6 +11,7 @@ use cvm_shared::ids::Malformed;
 use cvm_shared::ids::SerialNumber;
 use cvm_shared::trail::Reason;
 
+use crate::batch;
 use crate::completions;
 use crate::devices;
 
@@ -27,7 +28,7 @@ Exit codes:
 const PLACE: &str = "\
 Where things are: --stack names the CloudFormation stack, and its outputs the rest. Each can be named
 by itself instead: CVM_TABLE, CVM_QUEUE_URL, CVM_DEAD_LETTER_QUEUE_URL, CVM_BUCKET, CVM_AUDIT_TABLE,
-CVM_JANITOR_FUNCTION. Region and credentials are those of every AWS tool.";
+CVM_JANITOR_FUNCTION, CVM_GUARD_TABLE. Region and credentials are those of every AWS tool.";
 
 /// Operates the Certificate Vending Machine
 #[derive(Debug, Parser)]
@@ -75,6 +76,9 @@ pub enum Command {
     /// Import, list, show, reset, disable and revoke devices
     #[command(subcommand)]
     Devices(devices::Devices),
+    /// Provision a factory's devices, a file at a time
+    #[command(subcommand)]
+    Batch(batch::Batch),
     /// Write completions for a shell, or the man page
     #[command(after_help = EXITS)]
     Completions(completions::Completions),

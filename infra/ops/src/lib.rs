@@ -2,7 +2,7 @@
 //!
 //! [`cli`] is the command line, [`context`] and [`site`] what every command is given, [`printer`] and [`terminal`]
 //! how it answers, [`trouble`] why it could not. Then a folder for each command: [`devices`], [`import`] (its import,
-//! which can be called in process).
+//! which can be called in process), [`batch`].
 
 #![cfg_attr(
     test,
@@ -14,6 +14,7 @@
     )
 )]
 
+pub mod batch;
 pub mod calendar;
 pub mod cli;
 pub mod completions;

@@ -14,6 +14,7 @@ async fn main() -> ExitCode {
     let context = Context::new(cli.common);
     let result = match cli.command {
         Command::Devices(command) => command.run(&context).await,
+        Command::Batch(command) => command.run(&context).await,
         Command::Completions(command) => command.run(),
     };
     let exit = result.unwrap_or_else(|trouble| {

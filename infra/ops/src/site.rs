@@ -37,6 +37,8 @@ pub enum Part {
     Bucket,
     /// The function that cleans up.
     Janitor,
+    /// The table of what may happen only once.
+    Guard,
 }
 
 impl Part {
@@ -49,6 +51,7 @@ impl Part {
             Self::DeadLetters => "CVM_DEAD_LETTER_QUEUE_URL",
             Self::Bucket => "CVM_BUCKET",
             Self::Janitor => "CVM_JANITOR_FUNCTION",
+            Self::Guard => "CVM_GUARD_TABLE",
         }
     }
 
@@ -61,6 +64,7 @@ impl Part {
             Self::DeadLetters => "DeadLetterQueueUrl",
             Self::Bucket => "BucketName",
             Self::Janitor => "JanitorFunction",
+            Self::Guard => "GuardTableName",
         }
     }
 }
@@ -88,6 +92,7 @@ impl Site {
             Part::DeadLetters,
             Part::Bucket,
             Part::Janitor,
+            Part::Guard,
         ];
         let set = |part: Part| Some((part, variable(part.variable()).filter(|v| !v.is_empty())?));
         let mut named: BTreeMap<Part, String> = parts.into_iter().filter_map(set).collect();
@@ -153,6 +158,11 @@ impl Site {
     /// A client for SQS.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(&self.config)
+    }
+
+    /// A client for S3.
+    pub fn s3(&self) -> aws_sdk_s3::Client {
+        aws_sdk_s3::Client::new(&self.config)
     }
 
     /// The device table.

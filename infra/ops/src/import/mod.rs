@@ -5,12 +5,13 @@
 //! table), `offer` (what is added, what counts as the same), [`roster`] (how rows are added).
 
 pub mod columns;
-mod lines;
+pub(crate) mod lines;
 pub mod login;
 mod offer;
 pub mod refusal;
 pub mod roster;
 pub mod row;
+pub(crate) mod seen;
 mod settle;
 pub mod source;
 

@@ -1,16 +1,11 @@
 //! An import file as a stream of chunks: in constant memory, but for one digest per row.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::hash::BuildHasher as _;
-use std::hash::RandomState;
 use std::io::Read;
 
 use csv::ByteRecord;
 use csv::Reader;
 use csv::ReaderBuilder;
 use csv::Trim;
-use cvm_shared::ids::SerialNumber;
 
 use crate::import::columns::Columns;
 use crate::import::columns::HeaderError;
@@ -20,6 +15,7 @@ use crate::import::offer::Draft;
 use crate::import::refusal::Reason;
 use crate::import::row::Options;
 use crate::import::row::Row;
+use crate::import::seen::Seen;
 
 /// How many rows a chunk may hold, so that a file of bad rows is reported as it is read.
 const CHUNK_ROWS: usize = 250;
@@ -122,31 +118,9 @@ impl<R: Read> Source<R> {
         let row = Row::new(&self.columns, fields)?;
         let serial = row.serial()?;
         // A bad row counts, too: which of the two was meant is the operator's to say.
-        match self.seen.first(&serial, line) {
+        match self.seen.first(serial.as_str(), line) {
             Some(first) => Err(Reason::Duplicate { first }),
             None => row.draft(serial, options, login),
-        }
-    }
-}
-
-/// The serial numbers read so far, as 64-bit digests under a random key, with their lines: 20 to 40
-/// bytes per row. In a file of ten million rows two digests meet by chance once in 370,000 files;
-/// the second device is then refused, by line, and can be imported from a file of its own.
-#[derive(Default)]
-struct Seen {
-    digests: RandomState,
-    lines: HashMap<u64, u64>,
-}
-
-impl Seen {
-    /// The line that this serial number stood on before, if it did.
-    fn first(&mut self, serial: &SerialNumber, line: u64) -> Option<u64> {
-        match self.lines.entry(self.digests.hash_one(serial.as_str())) {
-            Entry::Occupied(entry) => Some(*entry.get()),
-            Entry::Vacant(entry) => {
-                entry.insert(line);
-                None
-            }
         }
     }
 }
