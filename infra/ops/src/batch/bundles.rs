@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use clap::Args;
 use cvm_aws::vault::S3Vault;
+use cvm_shared::ids::SerialNumber;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use serde_json::Value;
@@ -83,8 +84,11 @@ impl Bundles {
 
 async fn one(folder: &Folder, vault: &S3Vault, pair: &Pair) -> Result<Kept, Trouble> {
     match pair {
-        Pair::Sound(_, Ok(Some(row)), _) => folder.keep(vault, row).await,
-        Pair::Sound(..) | Pair::Bad(_) => Ok(Kept::Nothing),
+        Pair::Sound(_, found, _) => match &**found {
+            Ok(Some(row)) => folder.keep(vault, row).await,
+            Ok(None) | Err(_) => Ok(Kept::Nothing),
+        },
+        Pair::Bad(_) => Ok(Kept::Nothing),
     }
 }
 
@@ -93,6 +97,6 @@ fn row((pair, kept): (&Pair, &Kept)) -> Vec<Value> {
         Pair::Sound(wanted, ..) => (wanted.line, Some(&wanted.serial)),
         Pair::Bad(bad) => (bad.line, bad.serial.as_ref()),
     };
-    let serial = serial.map(|serial| serial.as_str());
+    let serial = serial.map(SerialNumber::as_str);
     vec![line.into(), serial.into(), kept.as_str().into()]
 }

@@ -127,9 +127,11 @@ impl Caller {
 
     async fn call_off_one(&self, pair: &Pair) -> Result<CallingOff, Failure> {
         match pair {
-            Pair::Sound(wanted, Ok(Some(row)), _) => self.reset(wanted, row.clone()).await,
-            Pair::Sound(_, Ok(None), _) => Ok(CallingOff::Leave("no such device")),
-            Pair::Sound(_, Err(_), _) => Ok(CallingOff::Leave("its row cannot be read")),
+            Pair::Sound(wanted, found, _) => match &**found {
+                Ok(Some(row)) => self.reset(wanted, row.clone()).await,
+                Ok(None) => Ok(CallingOff::Leave("no such device")),
+                Err(_) => Ok(CallingOff::Leave("its row cannot be read")),
+            },
             Pair::Bad(_) => Ok(CallingOff::Leave("is a bad row")),
         }
     }
@@ -187,6 +189,6 @@ fn row((pair, result): (&Pair, &Result<CallingOff, Failure>)) -> Vec<Value> {
         Ok(CallingOff::Leave(why)) => format!("left: {why}"),
         Err(failure) => format!("unsettled: {failure}"),
     };
-    let serial = serial.map(|serial| serial.as_str());
+    let serial = serial.map(SerialNumber::as_str);
     vec![line.into(), serial.into(), result.into()]
 }

@@ -23,13 +23,13 @@ const DELIVERIES: [Delivery; 3] = [
 ];
 
 fn is_sent(row: Record, key: &KeySource) -> bool {
-    match judge(row.clone(), key, NOW) {
+    match judge(row, key, NOW) {
         Verdict::Send(opening) => {
-            assert_eq!(opening.row, row);
+            let row = &opening.row;
             assert_eq!(opening.order.serial, row.serial);
             assert_eq!(opening.order.generation, row.generation);
             // The order is what the row will say.
-            let after = next(&row, &opening.event).unwrap();
+            let after = next(row, &opening.event).unwrap();
             assert_eq!(after.state.open_request(), Some(&opening.order.request));
             true
         }

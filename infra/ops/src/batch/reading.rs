@@ -23,7 +23,7 @@ use crate::trouble::Trouble;
 #[derive(Clone, Debug)]
 pub(super) enum Pair {
     /// A sound row, what was found, and how it stands.
-    Sound(Wanted, Found, Standing),
+    Sound(Box<Wanted>, Box<Found>, Standing),
     /// A bad one.
     Bad(Bad),
 }
@@ -83,7 +83,7 @@ impl Reading {
             Row::Sound(wanted) => {
                 let found = found.next().unwrap_or(Err(Failure::OutOfTime));
                 let standing = Standing::found(&found, wanted.public_key())?;
-                Ok(Pair::Sound(wanted, found, standing))
+                Ok(Pair::Sound(Box::new(wanted), Box::new(found), standing))
             }
             Row::Bad(bad) => Ok(Pair::Bad(bad)),
         };

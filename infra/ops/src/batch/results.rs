@@ -3,6 +3,8 @@
 use std::sync::atomic::Ordering;
 
 use clap::Args;
+use cvm_shared::failure::FailureCode;
+use cvm_shared::ids::SerialNumber;
 use cvm_shared::record::Record;
 use cvm_shared::state::State;
 use cvm_shared::time::UnixMillis;
@@ -79,7 +81,7 @@ fn reconcile(rows: u64, told: u64) -> Result<Exit, Trouble> {
 fn row(pair: &Pair) -> Vec<Value> {
     match pair {
         Pair::Bad(bad) => {
-            let serial = bad.serial.as_ref().map(|serial| serial.as_str());
+            let serial = bad.serial.as_ref().map(SerialNumber::as_str);
             let nothing = || Value::Null;
             vec![
                 bad.line.into(),
@@ -92,7 +94,7 @@ fn row(pair: &Pair) -> Vec<Value> {
             ]
         }
         Pair::Sound(wanted, found, standing) => {
-            let row = found.as_ref().ok().and_then(Option::as_ref);
+            let row = (**found).as_ref().ok().and_then(Option::as_ref);
             let issued = row.and_then(|row| row.state.issued());
             vec![
                 wanted.line.into(),
@@ -129,7 +131,7 @@ fn error(row: Option<&Record>, standing: Standing) -> Option<&'static str> {
         Standing::Registered => Some("not asked for, or taken back"),
         Standing::Failed => row
             .and_then(|row| row.state.failure())
-            .map(|code| code.as_str()),
+            .map(FailureCode::as_str),
         Standing::Other => Some("is about another request"),
         Standing::Disabled => Some("disabled"),
         Standing::Unknown => Some("no such device"),
@@ -140,7 +142,6 @@ fn error(row: Option<&Record>, standing: Standing) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use cvm_shared::failure::FailureCode;
     use cvm_shared::ids::TrailHead;
     use cvm_shared::request::KeySource;
     use cvm_shared::state::Delivery;
@@ -166,7 +167,11 @@ mod tests {
             key: KEYS,
         };
         let standing = Standing::of(&record, None);
-        row(&Pair::Sound(wanted, Ok(Some(record)), standing))
+        row(&Pair::Sound(
+            Box::new(wanted),
+            Box::new(Ok(Some(record))),
+            standing,
+        ))
     }
 
     #[test]

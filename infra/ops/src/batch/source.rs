@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::ValueEnum;
 
 use crate::batch::csv_file::CsvFile;
-use crate::batch::ndjson::Ndjson;
+use crate::batch::ndjson;
 use crate::trouble::Trouble;
 
 /// The serial number's column.
@@ -55,7 +55,7 @@ pub(super) type Lines<'a> = Box<dyn Iterator<Item = Result<Line, String>> + 'a>;
 pub(super) fn open<'a>(file: impl Read + 'a, format: Format) -> Result<Lines<'a>, Trouble> {
     match format {
         Format::Csv => Ok(Box::new(CsvFile::open(file)?)),
-        Format::Ndjson => Ok(Box::new(Ndjson::new(file))),
+        Format::Ndjson => Ok(Box::new(ndjson::rows(file))),
     }
 }
 

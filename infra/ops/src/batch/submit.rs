@@ -13,6 +13,7 @@ use cvm_aws::rows::DynamoRows;
 use cvm_aws::system::SystemClock;
 use cvm_aws::system::SystemRandom;
 use cvm_shared::ids::Malformed;
+use cvm_shared::ids::SerialNumber;
 use serde_json::Value;
 
 use crate::batch::id::BatchId;
@@ -107,7 +108,7 @@ impl Submit {
         };
         let ended = match sent {
             Ended::Over if !self.no_wait && !self.care.dry_run => work.wait(self.quota.get()).await,
-            sent => sent,
+            sent @ (Ended::Over | Ended::Stopped | Ended::Failed(_)) => sent,
         };
         work.print(context, self.care.dry_run);
         Ok(self.conclude(&id, &ended, work.is_well()))
@@ -122,7 +123,7 @@ impl Submit {
         })?;
         let manifest = Manifest::read(&self.file, format, |row| {
             if let Row::Bad(bad) = row {
-                let serial = bad.serial.as_ref().map(|serial| serial.as_str());
+                let serial = bad.serial.as_ref().map(SerialNumber::as_str);
                 problems.page(&[vec![
                     bad.line.into(),
                     serial.into(),
