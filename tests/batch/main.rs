@@ -41,15 +41,9 @@ async fn a_batch_that_is_struck_anywhere_comes_to_the_same_end() {
             let batch = Batch::new(Faults::at(place, fault));
             let cut = batch.submit().await;
             // Cut off once more, at another place.
-            let again = Batch {
-                site: batch.site_with(Faults::at(place / 2, Fault::KillAfter)),
-                ..batch
-            };
+            let again = batch.with(Faults::at(place / 2, Fault::KillAfter));
             let cut_again = again.submit().await;
-            let last = Batch {
-                site: again.site_with(Faults::default()),
-                ..again
-            };
+            let last = again.with(Faults::default());
             let counts = last.submit().await.unwrap();
             let all: usize = counts.values().sum();
             assert_eq!(all, DEVICES, "{fault:?} at {place}: {counts:?}");

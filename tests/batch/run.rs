@@ -100,11 +100,14 @@ impl Batch {
         }
     }
 
-    /// The same site with other faults to come.
-    pub(crate) fn site_with(&self, faults: Faults) -> Site {
-        Site {
-            faults,
-            ..self.site.clone()
+    /// The same batch at the same site, with other faults to come.
+    pub(crate) fn with(&self, faults: Faults) -> Self {
+        Self {
+            site: Site {
+                faults,
+                ..self.site.clone()
+            },
+            wanted: self.wanted.clone(),
         }
     }
 
