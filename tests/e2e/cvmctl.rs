@@ -2,13 +2,10 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::Duration;
 
-use cvm_aws::system::SystemClock;
 use cvm_local::sdk;
 use cvm_local::site::STACK;
 use cvm_local::workspace::Workspace;
-use cvm_shared::ports::Clock as _;
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
@@ -27,12 +24,12 @@ pub(crate) async fn cvmctl(lab: &Lab, args: &[&str]) -> Answer {
     answer(command(lab, args).await.output().await.unwrap())
 }
 
-/// Runs it, and presses Ctrl-C after a while.
-pub(crate) async fn interrupted(lab: &Lab, args: &[&str], after: Duration) -> Answer {
+/// Runs it, and presses Ctrl-C at that moment.
+pub(crate) async fn interrupted(lab: &Lab, args: &[&str], at: impl Future<Output = ()>) -> Answer {
     let child = command(lab, args).await.spawn().unwrap();
     let pid = child.id().unwrap().to_string();
     let press = async {
-        SystemClock.sleep(after).await;
+        at.await;
         let kill = Command::new("kill").args(["-INT", &pid]).status().await;
         assert!(kill.unwrap().success(), "it had ended before");
     };
