@@ -26,10 +26,8 @@ async fn an_undisturbed_batch_sends_each_device_once() {
     // Again: nothing is sent twice.
     let counts = batch.submit().await.unwrap();
     assert_eq!(counts["on their way"], DEVICES);
-    assert_eq!(
-        orders(&batch),
-        BTreeMap::from_iter(batch.serials().map(|s| (s, 1)))
-    );
+    let once: BTreeMap<_, _> = batch.serials().map(|serial| (serial, 1)).collect();
+    assert_eq!(orders(&batch), once);
     all_are_vended(&batch).await;
     assert_eq!(batch.submit().await.unwrap()["vended"], DEVICES);
 }

@@ -42,7 +42,8 @@ async fn fleet(lab: &Lab, home: &Path, prefix: &str) -> String {
             }
             _ => {}
         }
-        text += &format!("{row}\n");
+        text += &row.to_string();
+        text += "\n";
     }
     let path = home.join(format!("{prefix}.ndjson"));
     fs::write(&path, text).unwrap();
@@ -79,7 +80,7 @@ pub(crate) async fn a_factory_s_batch_that_is_interrupted_loses_nothing(lab: Arc
     let slowly = [&submit[..], &["--rate", "8"]].concat();
     let mut sent = 0;
     for device in [10, 30] {
-        let cut = interrupted(&lab, &slowly, is_asked_for(&lab, device)).await;
+        let cut = Box::pin(interrupted(&lab, &slowly, is_asked_for(&lab, device))).await;
         assert_eq!(cut.code, 130, "{cut:?}");
         assert!(cut.err.contains("cvmctl batch submit"), "{cut:?}");
         assert!(cut.err.contains("batch status night"), "{cut:?}");
