@@ -10,9 +10,11 @@
     reason = "a test may panic"
 )]
 
+mod batch;
 mod calls;
 mod contracts;
 mod dlq;
+mod cvmctl;
 mod door;
 mod kill;
 mod lab;
@@ -70,6 +72,8 @@ fn trials(runtime: &Arc<Runtime>, lab: &Shared) -> Vec<Trial> {
         messages::poison_is_parked_with_its_reason,
         messages::a_dead_letter_is_replayed_once_its_cause_is_mended,
         calls::calls_for_one_certificate,
+        batch::a_factory_s_batch_that_is_interrupted_loses_nothing,
+        batch::a_batch_that_is_taken_back_leaves_what_is_done,
     ];
     trials.push(alone(
         runtime,

@@ -124,6 +124,16 @@ impl MemoryQueue {
         self.len() == 0
     }
 
+    /// The texts of all messages, hidden ones included.
+    pub fn bodies(&self) -> Vec<String> {
+        let inside = self.inside.lock().unwrap();
+        inside
+            .messages
+            .iter()
+            .map(|message| message.body.clone())
+            .collect()
+    }
+
     /// The dead letters.
     pub fn dead_letters(&self) -> Vec<DeadLetter> {
         self.inside.lock().unwrap().dead.clone()

@@ -11,6 +11,7 @@ use cvm_shared::ids::Malformed;
 use cvm_shared::ids::SerialNumber;
 use cvm_shared::trail::Reason;
 
+use crate::batch;
 use crate::audit::Audit;
 use crate::completions;
 use crate::devices;
@@ -31,7 +32,7 @@ Exit codes:
 const PLACE: &str = "\
 Where things are: --stack names the CloudFormation stack, and its outputs the rest. Each can be named
 by itself instead: CVM_TABLE, CVM_QUEUE_URL, CVM_DEAD_LETTER_QUEUE_URL, CVM_BUCKET, CVM_AUDIT_TABLE,
-CVM_JANITOR_FUNCTION. Region and credentials are those of every AWS tool.";
+CVM_JANITOR_FUNCTION, CVM_GUARD_TABLE. Region and credentials are those of every AWS tool.";
 
 /// Operates the Certificate Vending Machine
 #[derive(Debug, Parser)]
@@ -79,6 +80,9 @@ pub enum Command {
     /// Import, list, show, reset, disable and revoke devices
     #[command(subcommand)]
     Devices(devices::Devices),
+    /// Provision a factory's devices, a file at a time
+    #[command(subcommand)]
+    Batch(batch::Batch),
     /// List, show, replay and drop dead letters
     #[command(subcommand)]
     Dlq(dlq::Dlq),

@@ -2,7 +2,7 @@
 //!
 //! [`cli`] is the command line, [`context`] and [`site`] what every command is given, [`printer`] and [`terminal`]
 //! how it answers, [`trouble`] why it could not. Then a folder for each command: [`devices`], [`import`] (its import,
-//! which can be called in process), [`dlq`], [`audit`], [`status`], [`report`], and [`sweep`].
+//! which can be called in process), [`dlq`], [`batch`], [`audit`], [`status`], [`report`], and [`sweep`].
 
 #![cfg_attr(
     test,
@@ -15,6 +15,7 @@
 )]
 
 pub mod audit;
+pub mod batch;
 pub mod calendar;
 pub mod cli;
 pub mod completions;

@@ -18,6 +18,7 @@ async fn main() -> ExitCode {
         Command::Status(command) => command.run(&context).await,
         Command::Dlq(command) => command.run(&context).await,
         Command::Sweep(command) => command.run(&context).await,
+        Command::Batch(command) => command.run(&context).await,
         Command::Completions(command) => command.run(),
     };
     let exit = result.unwrap_or_else(|trouble| {

@@ -39,6 +39,8 @@ pub enum Part {
     Bucket,
     /// The function that cleans up.
     Janitor,
+    /// The table of what may happen only once.
+    Guard,
 }
 
 impl Part {
@@ -51,6 +53,7 @@ impl Part {
             Self::DeadLetters => "CVM_DEAD_LETTER_QUEUE_URL",
             Self::Bucket => "CVM_BUCKET",
             Self::Janitor => "CVM_JANITOR_FUNCTION",
+            Self::Guard => "CVM_GUARD_TABLE",
         }
     }
 
@@ -63,6 +66,7 @@ impl Part {
             Self::DeadLetters => "DeadLetterQueueUrl",
             Self::Bucket => "BucketName",
             Self::Janitor => "JanitorFunction",
+            Self::Guard => "GuardTableName",
         }
     }
 }
@@ -90,6 +94,7 @@ impl Site {
             Part::DeadLetters,
             Part::Bucket,
             Part::Janitor,
+            Part::Guard,
         ];
         let set = |part: Part| Some((part, variable(part.variable()).filter(|v| !v.is_empty())?));
         let mut named: BTreeMap<Part, String> = parts.into_iter().filter_map(set).collect();
@@ -160,6 +165,11 @@ impl Site {
     /// A client for SQS.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(&self.config)
+    }
+
+    /// A client for S3.
+    pub fn s3(&self) -> aws_sdk_s3::Client {
+        aws_sdk_s3::Client::new(&self.config)
     }
 
     /// The device table.

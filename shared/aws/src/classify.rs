@@ -34,7 +34,7 @@ where
 }
 
 /// By error code first: AWS IoT throttles with HTTP 400, so the status says little.
-fn by_code(service: &'static str, code: &str, status: u16) -> Failure {
+pub(crate) fn by_code(service: &'static str, code: &str, status: u16) -> Failure {
     let detail = || code.to_owned();
     match code {
         "Throttling"

@@ -4,7 +4,8 @@
 //! [`classify`] is the only map from AWS errors to [`cvm_shared::failure::Failure`]; the rest are
 //! the ports: [`registry`] (DynamoDB, its rows in [`item`], [`item_care`] and `item_trail`), [`backlog`] (its waiting rows), [`guard`] (what may happen only once),
 //! [`queue`] (SQS), [`vault`] (S3),
-//! [`system`] (clock and randomness); and [`roster`], by which operators add devices.
+//! [`system`] (clock and randomness); and what operators have: [`roster`] (adds devices), [`listing`] (lists them), [`rows`] and
+//! [`orders`] (many at once), [`batches`] (what is kept of a factory's batches).
 
 #![cfg_attr(
     test,
@@ -17,6 +18,7 @@
 )]
 
 pub mod backlog;
+pub mod batches;
 pub mod classify;
 pub mod clients;
 pub mod columns;
@@ -26,9 +28,11 @@ pub mod item;
 pub mod item_care;
 mod item_trail;
 pub mod listing;
+pub mod orders;
 pub mod queue;
 pub mod registry;
 pub mod roster;
+pub mod rows;
 pub mod system;
 pub mod telemetry;
 pub mod trails;

@@ -25,6 +25,11 @@ const DELAY_MAX: u64 = 900;
 const VISIBILITY_MAX: u64 = 43_200;
 
 /// The way into the work queue: all that the door gets.
+///
+/// Each device is a tenant of its own (`MessageGroupId`). Where one tenant has most of the messages that are being
+/// worked on, SQS hands out the others' first, in a standard queue, too (SQS developer guide, "Amazon SQS fair queues",
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html>). So a batch of a
+/// hundred thousand, which is one tenant ([`SqsOrders`](crate::orders::SqsOrders)), holds no device up that asks by itself.
 #[derive(Clone, Debug)]
 pub struct SqsQueue {
     client: Client,
@@ -41,6 +46,7 @@ impl SqsQueue {
 impl Queue for SqsQueue {
     async fn send(&self, order: &Order) -> Result<(), Failure> {
         let call = self.client.send_message().queue_url(&self.url);
+        let call = call.message_group_id(order.serial.as_str());
         let sent = call.message_body(order.encode()).send().await;
         sent.map(|_| ()).map_err(|error| failure(SERVICE, &error))
     }

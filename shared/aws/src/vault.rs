@@ -130,7 +130,7 @@ async fn read(body: ByteStream) -> Result<Zeroizing<Vec<u8>>, Failure> {
     Ok(Zeroizing::new(read.to_vec()))
 }
 
-fn status<E>(
+pub(crate) fn status<E>(
     error: &aws_sdk_s3::error::SdkError<
         E,
         aws_smithy_runtime_api::client::orchestrator::HttpResponse,

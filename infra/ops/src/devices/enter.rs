@@ -1,6 +1,7 @@
 //! `cvmctl devices import`: the file, the table and the terminal around an import.
 
 use std::fs::File;
+use std::path::Path;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -12,14 +13,18 @@ use cvm_shared::ports::Random;
 
 use crate::cli::Exit;
 use crate::context::Context;
+use crate::devices::generate::Series;
 use crate::import::DryRun;
 use crate::import::End;
+use crate::import::Form;
 use crate::import::HeaderError;
 use crate::import::Login;
+use crate::import::Names;
 use crate::import::Options;
 use crate::import::Summary;
-use crate::import::import_with;
+use crate::import::import_as;
 use crate::import::login::Auth;
+use crate::import::names::Rename;
 use crate::site::Part;
 use crate::site::about_file;
 use crate::terminal;
@@ -29,7 +34,8 @@ use crate::terminal::say;
 use crate::trouble::Trouble;
 
 pub(super) const FILE: &str = "\
-The file is CSV with a header. Its columns, in any order:
+The file is CSV with a header, or with the name .ndjson or .jsonl JSON objects of texts, one a line, where
+what is empty may be left out. Its columns, in any order, called so or as --column says:
   productid     the serial number (a-z A-Z 0-9 : _ -)
   secret        the device's secret, 32 random bytes at best; only its verifier is stored
   thingName     the Thing to bind to; if empty, the serial number
@@ -42,6 +48,10 @@ A secret must have 112 bits (NIST SP 800-63B), judged by its length and characte
 (argon2id; 20 to 40 rows a second on each of up to 4 cores). Its device sends it and cannot prove it, so
 auth must be any, and the stack needs WeakSecrets=stretch.
 
+With --generate the devices are made: serial numbers in a row, secrets of 32 random bytes. They are written
+to --out before anything enters the table; that file is for the factory, and the only place that ever has
+the secrets. Import it by name to go on after an interruption.
+
 A row that is in the table already is never changed, so a file can be imported again at any time.
 Refused rows are listed by line; with --output json there is one object per line, the summary last.";
 
@@ -49,8 +59,24 @@ Refused rows are listed by line; with --output json there is one object per line
 #[derive(Args, Debug)]
 pub struct Import {
     /// The file
-    #[arg(value_name = "FILE.csv")]
-    file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "generate")]
+    file: Option<PathBuf>,
+    /// What the file calls a column (productid=Serial); may be repeated
+    #[arg(long, value_name = "OURS=THEIRS", value_parser = Rename::parse, conflicts_with = "generate")]
+    column: Vec<Rename>,
+    /// Make so many devices, and import them
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    #[arg(requires_all = ["out", "prefix", "default_policy"], conflicts_with_all = ["file", "dry_run"])]
+    generate: Option<u64>,
+    /// How the serial numbers of made devices begin
+    #[arg(long, value_name = "TEXT", requires = "generate")]
+    prefix: Option<String>,
+    /// The number of the first made device
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "generate")]
+    first: u64,
+    /// The file for the factory, with the secrets of made devices; it must not exist yet
+    #[arg(long, value_name = "FACTORY_FILE", requires = "generate")]
+    out: Option<PathBuf>,
     /// The policy of rows that name none
     #[arg(long, value_name = "NAME", value_parser = policy)]
     default_policy: Option<PolicyName>,
@@ -65,34 +91,49 @@ pub struct Import {
     dry_run: bool,
 }
 
+/// The form that the file's name tells.
+fn form(path: &Path, names: Names) -> Form {
+    let ending = path.extension().unwrap_or_default().to_string_lossy();
+    match ending.to_ascii_lowercase().as_str() {
+        "ndjson" | "jsonl" => Form::Ndjson(names),
+        _ => Form::Csv(names),
+    }
+}
+
 fn policy(text: &str) -> Result<PolicyName, Malformed> {
     PolicyName::parse(text)
 }
 
 impl Import {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Trouble> {
-        let path = self.file.display();
-        let file = File::open(&self.file).map_err(|error| about_file(&self.file, &error))?;
+        let names = Names::new(self.column.clone()).map_err(Trouble::usage)?;
+        let (site, table) = if self.dry_run {
+            (None, String::new())
+        } else {
+            let site = context.site().await?;
+            let table = site.name(Part::Table).await?;
+            (Some(site), table)
+        };
+        let path = self.path()?;
+        let file = File::open(&path).map_err(|error| about_file(&path, &error))?;
         let bytes = file.metadata().map_or(0, |metadata| metadata.len());
+        let form = form(&path, names);
         let mut options = Options {
             default_policy: self.default_policy.clone(),
             hand: None,
         };
         let login = self.login();
         let watch = Watch::new(bytes, context.output, context.stop());
-        let refuse = |error: HeaderError| Trouble::usage(format!("{path}: {error}"));
-        let (result, table) = if self.dry_run {
-            let result = import_with(file, &DryRun, &options, &login, &watch).await;
-            (result, String::new())
-        } else {
-            let site = context.site().await?;
-            let table = site.name(Part::Table).await?;
-            options.hand = Some(site.hand(None).await?);
-            let roster = DynamoRoster::new(site.dynamodb(), table.clone());
-            let result = import_with(file, &roster, &options, &login, &watch).await;
-            (result, table)
+        let result = match site {
+            None => import_as(file, form, &DryRun, &options, &login, &watch).await,
+            Some(site) => {
+                options.hand = Some(site.hand(None).await?);
+                let roster = DynamoRoster::new(site.dynamodb(), table.clone());
+                import_as(file, form, &roster, &options, &login, &watch).await
+            }
         };
         watch.finish();
+        let refuse = |error: HeaderError| Trouble::usage(format!("{}: {error}", path.display()));
         let summary = result.map_err(refuse)?;
         say(&terminal::summary(
             &summary,
@@ -100,7 +141,26 @@ impl Import {
             context.output,
             context.styled,
         ));
-        Ok(conclude(&summary, &table))
+        Ok(conclude(&summary, &table, &path))
+    }
+
+    /// The file to import; made first, if that is what was asked for.
+    fn path(&self) -> Result<PathBuf, Trouble> {
+        if let Some(path) = &self.file {
+            return Ok(path.clone());
+        }
+        let (Some(count), Some(out)) = (self.generate, &self.out) else {
+            return Err(Trouble::usage("neither a file nor --generate"));
+        };
+        let series = Series {
+            prefix: self.prefix.clone().unwrap_or_default(),
+            first: self.first,
+            count,
+        };
+        let written = series.write(out, &SystemRandom);
+        written.map_err(|error| about_file(out, &error))?;
+        complain(&format!("{} has the secrets: keep it", out.display()));
+        Ok(out.clone())
     }
 
     /// Here randomness comes in.
@@ -114,12 +174,15 @@ impl Import {
 }
 
 /// What is left to say after the summary, and the exit code.
-fn conclude(summary: &Summary, table: &str) -> Exit {
+fn conclude(summary: &Summary, table: &str, path: &Path) -> Exit {
     match &summary.end {
         End::Complete if summary.refused() == 0 => Exit::Done,
         End::Complete => Exit::Refused,
         End::Stopped => {
-            complain("stopped; import the file again to go on");
+            complain(&format!(
+                "stopped; import {} again to go on",
+                path.display()
+            ));
             Exit::Stopped
         }
         End::Failed(failure) => {

@@ -4,6 +4,7 @@ mod change;
 mod enter;
 mod export;
 mod filter;
+mod generate;
 mod list;
 mod show;
 pub mod story;
@@ -18,7 +19,7 @@ use crate::trouble::Trouble;
 /// What to do with devices.
 #[derive(Debug, Subcommand)]
 pub enum Devices {
-    /// Add the devices in a CSV file to the table
+    /// Add the devices in a file to the table, or new ones
     #[command(after_help = format!("{}\n\n{EXITS}", enter::FILE))]
     Import(enter::Import),
     /// List devices by state, serial number and time

@@ -22,6 +22,18 @@ pub const AUTH: &str = "auth";
 const REQUIRED: [&str; 4] = [PRODUCT_ID, SECRET, THING_NAME, POLICY_NAME];
 const OPTIONAL: [&str; 4] = [THING_TYPE, THING_GROUP, ATTRIBUTES, AUTH];
 
+/// All names, in the order in which they are told.
+pub(crate) const KNOWN: [&str; 8] = [
+    PRODUCT_ID,
+    SECRET,
+    THING_NAME,
+    POLICY_NAME,
+    THING_TYPE,
+    THING_GROUP,
+    ATTRIBUTES,
+    AUTH,
+];
+
 /// Why a file cannot be imported at all. Nothing was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
@@ -64,6 +76,19 @@ pub struct Columns {
 }
 
 impl Columns {
+    /// Every column there is, in the order of [`KNOWN`].
+    pub(crate) const ALL: Self = Self {
+        count: KNOWN.len(),
+        serial: 0,
+        secret: 1,
+        thing: 2,
+        policy: 3,
+        thing_type: Some(4),
+        thing_group: Some(5),
+        attributes: Some(6),
+        auth: Some(7),
+    };
+
     /// Reads the header.
     pub fn parse(header: &ByteRecord) -> Result<Self, HeaderError> {
         check_names(header)?;
@@ -146,6 +171,12 @@ mod tests {
         let columns = Columns::parse(&header).unwrap();
         assert_eq!((columns.serial, columns.secret, columns.policy), (3, 1, 0));
         assert_eq!(columns.thing_type, None);
+    }
+
+    #[test]
+    fn all_columns_are_where_a_header_of_all_would_have_them() {
+        let header = ByteRecord::from(&KNOWN[..]);
+        assert_eq!(Columns::parse(&header), Ok(Columns::ALL));
     }
 
     #[test]

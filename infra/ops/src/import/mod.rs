@@ -1,16 +1,20 @@
 //! The import: reads a file row by row, adds what is sound, tells what is not, and sums up.
 //!
-//! From outside in: this file (the loop and its summary), [`source`] (a file as chunks of rows), [`columns`],
-//! [`row`] and [`login`] (what a row may say), [`refusal`] (why it may not), `settle` (a chunk's way into the
+//! From outside in: this file (the loop and its summary), [`source`] (a file as chunks of rows), `objects`,
+//! [`columns`], [`names`], [`row`] and [`login`] (what a row may say), [`refusal`] (why it may not), `settle` (a chunk's way into the
 //! table), `offer` (what is added, what counts as the same), [`roster`] (how rows are added).
 
 pub mod columns;
-mod lines;
+pub(crate) mod json_lines;
+pub(crate) mod lines;
 pub mod login;
+pub mod names;
+mod objects;
 mod offer;
 pub mod refusal;
 pub mod roster;
 pub mod row;
+pub(crate) mod seen;
 mod settle;
 pub mod source;
 
@@ -25,6 +29,7 @@ use serde::Serialize;
 pub use crate::import::columns::HeaderError;
 pub use crate::import::login::Auth;
 pub use crate::import::login::Login;
+pub use crate::import::names::Names;
 pub use crate::import::refusal::Reason;
 pub use crate::import::refusal::Refusal;
 pub use crate::import::roster::DryRun;
@@ -33,6 +38,7 @@ pub use crate::import::row::Options;
 use crate::import::settle::Fate;
 use crate::import::settle::Settled;
 use crate::import::settle::settle;
+pub use crate::import::source::Form;
 use crate::import::source::Source;
 
 /// How many chunks may be on their way at once, one call or one busy core each. The answers are told
@@ -127,7 +133,20 @@ pub async fn import_with<F: Read, R: Roster, P: Progress>(
     login: &Login<'_>,
     progress: &P,
 ) -> Result<Summary, HeaderError> {
-    let mut source = Source::open(file)?;
+    let form = Form::Csv(Names::default());
+    import_as(file, form, roster, options, login, progress).await
+}
+
+/// The same for a file of this form.
+pub async fn import_as<F: Read, R: Roster, P: Progress>(
+    file: F,
+    form: Form,
+    roster: &R,
+    options: &Options,
+    login: &Login<'_>,
+    progress: &P,
+) -> Result<Summary, HeaderError> {
+    let mut source = Source::open(file, form)?;
     let mut summary = Summary::default();
     let mut flying = FuturesOrdered::new();
     loop {

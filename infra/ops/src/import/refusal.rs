@@ -26,6 +26,9 @@ pub enum Reason {
         /// The header's.
         expected: usize,
     },
+    /// It is none of the objects that a file of JSON holds.
+    #[error("is no JSON object of texts under the names of the columns, each at most once")]
+    NoObject,
     /// A column breaks its rule.
     #[error("{column}: {rule}")]
     Malformed {
@@ -83,6 +86,7 @@ impl Reason {
         match self {
             Self::Conflict { .. } | Self::Unreadable { .. } => true,
             Self::Fields { .. }
+            | Self::NoObject
             | Self::Malformed { .. }
             | Self::Weak { .. }
             | Self::Unprovable { .. }

@@ -4,9 +4,17 @@ use super::*;
 
 const HEADER: &str = "productid,secret,thingName,policyName";
 
+fn csv() -> Form {
+    Form::Csv(Names::default())
+}
+
 /// Each row as `line serial` or `line: reason`, and what broke the file.
 fn read(file: &str) -> (Vec<String>, Option<String>) {
-    let mut source = Source::open(file.as_bytes()).unwrap();
+    read_as(file, csv())
+}
+
+fn read_as(file: &str, form: Form) -> (Vec<String>, Option<String>) {
+    let mut source = Source::open(file.as_bytes(), form).unwrap();
     let mut rows = Vec::new();
     while let Some(chunk) = next(&mut source, 25) {
         rows.extend(chunk.rows.into_iter().map(|row| match row.draft {
@@ -91,16 +99,58 @@ fn an_open_quote_ends_the_file_before_it_fills_the_memory() {
 #[test]
 fn a_file_with_nothing_but_a_header_has_no_rows() {
     assert_eq!(read(&format!("{HEADER}\n")), (vec![], None));
-    assert!(matches!(Source::open(&b""[..]), Err(HeaderError::Empty)));
+    assert!(matches!(
+        Source::open(&b""[..], csv()),
+        Err(HeaderError::Empty)
+    ));
 }
 
 #[test]
 fn a_chunk_ends_at_its_sound_rows_and_tells_its_bytes() {
     let file = format!("{HEADER}\n{}\n{}\n{}\n", row("a"), row("b"), row("c"));
-    let mut source = Source::open(file.as_bytes()).unwrap();
+    let mut source = Source::open(file.as_bytes(), csv()).unwrap();
     let chunk = next(&mut source, 2).unwrap();
     assert_eq!(chunk.rows.len(), 2);
     let chunk = next(&mut source, 2).unwrap();
     assert_eq!(chunk.rows.len(), 1);
     assert_eq!(chunk.bytes, file.len() as u64);
+}
+
+#[test]
+fn objects_are_rows_with_the_same_rules() {
+    let object = |serial: &str| {
+        format!(
+            "{{\"productid\":\"{serial}\",\"secret\":\"9f86d081884c7d659a2feaa0c55ad015\",\"policyName\":\"p\"}}"
+        )
+    };
+    let file = format!(
+        "{}\n\n{{\"secret\":\"hunter2\"\n{}\n{{\"productid\":\"b\",\"secret\":\"weak\"}}\n{}",
+        object("a"),
+        object("a"),
+        object("c")
+    );
+    let (rows, broken) = read_as(&file, Form::Ndjson(Names::default()));
+    assert_eq!(
+        rows,
+        [
+            "1 a",
+            "3: is no JSON object of texts under the names of the columns, each at most once",
+            "4: productid: the same as in line 1",
+            "5: secret: too weak, must have 112 bits and has at most 18",
+            "6 c"
+        ]
+    );
+    assert_eq!(broken, None);
+}
+
+#[test]
+fn a_file_may_have_names_of_its_own() {
+    use crate::import::names::Rename;
+    let renames = ["productid=Serial", "secret=Key"].map(|text| Rename::parse(text).unwrap());
+    let names = Names::new(renames.to_vec()).unwrap();
+    let file = format!("Serial,Key,thingName,policyName\n{}\n", row("a"));
+    assert_eq!(read_as(&file, Form::Csv(names.clone())).0, ["2 a"]);
+    let file =
+        "{\"Serial\":\"a\",\"Key\":\"9f86d081884c7d659a2feaa0c55ad015\",\"policyName\":\"p\"}";
+    assert_eq!(read_as(file, Form::Ndjson(names)).0, ["1 a"]);
 }
