@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::Stdio;
 
+use cvm_local::functions;
 use cvm_local::sdk;
 use cvm_local::site::STACK;
 use cvm_local::workspace::Workspace;
@@ -70,26 +71,7 @@ async fn binary() -> &'static PathBuf {
     BINARY.get_or_init(build).await
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test's shell: cargo says by a variable which cargo runs"
-)]
 async fn build() -> PathBuf {
     let workspace = Workspace::find().await.unwrap();
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let built = Command::new(cargo)
-        .args(["build", "--message-format=json", "--package=cvm-ops"])
-        .arg("--bin=cvmctl")
-        .current_dir(workspace.root())
-        .stderr(Stdio::inherit())
-        .output();
-    let built = built.await.unwrap();
-    assert!(built.status.success(), "cvmctl does not build");
-    let messages = String::from_utf8(built.stdout).unwrap();
-    let messages = messages
-        .lines()
-        .map(serde_json::from_str::<serde_json::Value>);
-    let mut built = messages.map(Result::unwrap);
-    let path = built.find_map(|message| message["executable"].as_str().map(PathBuf::from));
-    path.expect("cargo names the binary")
+    functions::cvmctl(&workspace).await.unwrap()
 }

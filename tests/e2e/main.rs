@@ -13,13 +13,14 @@
 mod batch;
 mod calls;
 mod contracts;
-mod dlq;
 mod cvmctl;
+mod dlq;
 mod door;
 mod kill;
 mod lab;
 mod life;
 mod messages;
+mod runbooks;
 mod sweep;
 mod trail;
 
@@ -84,6 +85,11 @@ fn trials(runtime: &Arc<Runtime>, lab: &Shared) -> Vec<Trial> {
         runtime,
         "sweep::the_janitor_mends_what_it_should_and_leaves_the_rest",
         sweep::the_janitor_mends_what_it_should_and_leaves_the_rest,
+    ));
+    trials.push(alone(
+        runtime,
+        "runbooks::every_command_of_the_runbooks_runs",
+        runbooks::every_command_of_the_runbooks_runs,
     ));
     trials.push(alone(
         runtime,

@@ -11,11 +11,12 @@ use cvm_shared::ids::Malformed;
 use cvm_shared::ids::SerialNumber;
 use cvm_shared::trail::Reason;
 
-use crate::batch;
 use crate::audit::Audit;
+use crate::batch;
 use crate::completions;
 use crate::devices;
 use crate::dlq;
+use crate::report;
 use crate::status;
 use crate::sweep;
 
@@ -95,6 +96,9 @@ pub enum Command {
     /// Show how things stand, on one screen
     #[command(after_help = format!("{}\n\n{EXITS}", status::COST))]
     Status(status::Status),
+    /// Write a batch's report as one HTML page
+    #[command(after_help = format!("{}\n\n{EXITS}", report::COST))]
+    Report(report::Report),
     /// Write completions for a shell, or the man page
     #[command(after_help = EXITS)]
     Completions(completions::Completions),

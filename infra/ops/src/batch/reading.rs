@@ -21,7 +21,7 @@ use crate::trouble::Trouble;
 
 /// A row of a batch, and what the table has for it.
 #[derive(Clone, Debug)]
-pub(super) enum Pair {
+pub(crate) enum Pair {
     /// A sound row, what was found, and how it stands.
     Sound(Box<Wanted>, Box<Found>, Standing),
     /// A bad one.
@@ -30,7 +30,7 @@ pub(super) enum Pair {
 
 impl Pair {
     /// How the row stands.
-    pub(super) fn standing(&self) -> Standing {
+    pub(crate) fn standing(&self) -> Standing {
         match self {
             Self::Sound(_, _, standing) => *standing,
             Self::Bad(_) => Standing::Bad,
@@ -39,16 +39,16 @@ impl Pair {
 }
 
 /// A read through a batch.
-pub(super) struct Reading {
+pub(crate) struct Reading {
     /// The device table.
-    pub(super) table: DynamoRows,
+    pub(crate) table: DynamoRows,
     throttles: Throttles,
     rows: Rows,
 }
 
 impl Reading {
     /// A read of this batch from its beginning.
-    pub(super) async fn new(site: &Site, manifest: &Manifest) -> Result<Self, Trouble> {
+    pub(crate) async fn new(site: &Site, manifest: &Manifest) -> Result<Self, Trouble> {
         let table = site.name(Part::Table).await?;
         Ok(Self {
             table: DynamoRows::new(site.dynamodb(), table),
@@ -58,7 +58,7 @@ impl Reading {
     }
 
     /// The next rows; none at the end.
-    pub(super) async fn next(&mut self) -> Result<Option<Vec<Pair>>, Trouble> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Pair>>, Trouble> {
         let Some(rows) = self.rows.next_rows(ROWS)? else {
             return Ok(None);
         };

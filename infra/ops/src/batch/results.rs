@@ -112,7 +112,7 @@ fn row(pair: &Pair) -> Vec<Value> {
 }
 
 /// When it came to its end. A certificate's is known until its device confirms: the trail holds the last change only.
-fn finished_at(row: &Record) -> Option<UnixMillis> {
+pub(crate) fn finished_at(row: &Record) -> Option<UnixMillis> {
     match &row.state {
         State::Failed { failed_at, .. } => Some(*failed_at),
         State::Vended { .. } => {
@@ -125,7 +125,7 @@ fn finished_at(row: &Record) -> Option<UnixMillis> {
     }
 }
 
-fn error(row: Option<&Record>, standing: Standing) -> Option<&'static str> {
+pub(crate) fn error(row: Option<&Record>, standing: Standing) -> Option<&'static str> {
     match standing {
         Standing::Vended | Standing::Issuing | Standing::Requested => None,
         Standing::Registered => Some("not asked for, or taken back"),

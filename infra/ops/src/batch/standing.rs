@@ -9,7 +9,7 @@ use cvm_shared::state::State;
 
 /// How it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Standing {
+pub(crate) enum Standing {
     /// It has its certificate.
     Vended,
     /// A worker is at it.
@@ -34,7 +34,7 @@ pub(super) enum Standing {
 
 impl Standing {
     /// How the device stands that is to have this key certified, or one that AWS IoT makes.
-    pub(super) fn of(row: &Record, key: Option<PublicKeyDigest>) -> Self {
+    pub(crate) fn of(row: &Record, key: Option<PublicKeyDigest>) -> Self {
         let ours = request_id(&row.serial, row.generation, key);
         if row.state.request_id().is_some_and(|held| *held != ours) {
             return Self::Other;
@@ -50,7 +50,7 @@ impl Standing {
     }
 
     /// The same for what a read has found. A call that failed says nothing of the device.
-    pub(super) fn found(found: &Found, key: Option<PublicKeyDigest>) -> Result<Self, Failure> {
+    pub(crate) fn found(found: &Found, key: Option<PublicKeyDigest>) -> Result<Self, Failure> {
         match found {
             Ok(Some(row)) => Ok(Self::of(row, key)),
             Ok(None) => Ok(Self::Unknown),
@@ -60,7 +60,7 @@ impl Standing {
     }
 
     /// Whether a worker has it before it.
-    pub(super) fn is_on_its_way(self) -> bool {
+    pub(crate) fn is_on_its_way(self) -> bool {
         match self {
             Self::Requested | Self::Issuing => true,
             Self::Vended
@@ -75,7 +75,7 @@ impl Standing {
     }
 
     /// The words for it.
-    pub(super) fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Vended => "Vended",
             Self::Issuing => "Issuing",

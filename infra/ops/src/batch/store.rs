@@ -12,13 +12,13 @@ use crate::site::Site;
 use crate::trouble::Trouble;
 
 /// The batches of this site.
-pub(super) async fn batches(site: &Site) -> Result<S3Batches, Trouble> {
+pub(crate) async fn batches(site: &Site) -> Result<S3Batches, Trouble> {
     let bucket = site.name(Part::Bucket).await?;
     Ok(S3Batches::new(site.s3(), bucket))
 }
 
 /// The page about a batch, if it was ever begun.
-pub(super) async fn about(batches: &S3Batches, id: &BatchId) -> Result<Option<About>, Trouble> {
+pub(crate) async fn about(batches: &S3Batches, id: &BatchId) -> Result<Option<About>, Trouble> {
     let text = batches.about(id.as_str()).await;
     let text = text.map_err(|failure| Trouble::calling(&format!("batch {id}"), &failure))?;
     let read = |text: Vec<u8>| About::decode(&text);
@@ -27,7 +27,7 @@ pub(super) async fn about(batches: &S3Batches, id: &BatchId) -> Result<Option<Ab
 }
 
 /// The page and the rows of a batch.
-pub(super) async fn open(site: &Site, id: &BatchId) -> Result<(About, Manifest), Trouble> {
+pub(crate) async fn open(site: &Site, id: &BatchId) -> Result<(About, Manifest), Trouble> {
     let batches = batches(site).await?;
     let Some(about) = about(&batches, id).await? else {
         let message = format!("there is no batch {id}; cvmctl batch list has them all");
@@ -41,7 +41,7 @@ pub(super) async fn open(site: &Site, id: &BatchId) -> Result<(About, Manifest),
 }
 
 /// Whether the batch was begun before with these very rows. With others, it is another batch of the same name.
-pub(super) async fn is_begun(
+pub(crate) async fn is_begun(
     batches: &S3Batches,
     id: &BatchId,
     manifest: &Manifest,
@@ -58,7 +58,7 @@ pub(super) async fn is_begun(
 }
 
 /// Begins the batch: first its rows, then its page, so that a page has its rows.
-pub(super) async fn begin(
+pub(crate) async fn begin(
     batches: &S3Batches,
     id: &BatchId,
     manifest: &Manifest,

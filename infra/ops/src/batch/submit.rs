@@ -83,7 +83,7 @@ pub struct Submit {
 }
 
 /// Reads a batch's name.
-pub(super) fn id(text: &str) -> Result<BatchId, Malformed> {
+pub(crate) fn id(text: &str) -> Result<BatchId, Malformed> {
     BatchId::parse(text)
 }
 
