@@ -137,11 +137,14 @@ def import_in_batches(template, _arguments):
     ledger["Statement"].append(allow("EmulatorAdds", ["dynamodb:BatchExecuteStatement"], "*"))
 
 
-def give_back_in_batches(template, _arguments):
-    """Gap: AWS checks a batch of visibility changes against ChangeMessageVisibility, the emulator against the call."""
+def queue_in_batches(template, _arguments):
+    """Gap: AWS checks a batch of messages against the action for one of them, the emulator against the call."""
     operator = template["Resources"]["OperatorPolicy"]["Properties"]["PolicyDocument"]
-    letters = {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
-    operator["Statement"].append(allow("EmulatorGivesBack", ["sqs:ChangeMessageVisibilityBatch"], letters))
+    for sid, action, queue in (
+        ("EmulatorGivesBack", "sqs:ChangeMessageVisibilityBatch", "DeadLetterQueue"),
+        ("EmulatorSends", "sqs:SendMessageBatch", "WorkQueue"),
+    ):
+        operator["Statement"].append(allow(sid, [action], {"Fn::GetAtt": [queue, "Arn"]}))
 
 
 def allow(sid, actions, resource):
@@ -171,7 +174,7 @@ PATCHES = [
     log_as_configured,
     bind_certificates,
     import_in_batches,
-    give_back_in_batches,
+    queue_in_batches,
     allow_plain_http,
 ]
 

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use cvm_local::functions;
+use cvm_local::iot::iam;
 use cvm_local::sdk;
 use cvm_local::site::STACK;
 use cvm_local::workspace::Workspace;
+use serde_json::Value;
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
@@ -20,9 +22,71 @@ pub(crate) struct Answer {
     pub(crate) err: String,
 }
 
-/// Runs it to its end.
+impl Answer {
+    /// The objects that it printed, one a line.
+    pub(crate) fn objects(&self) -> Vec<Value> {
+        let lines = self.out.lines();
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    /// The object with this value.
+    pub(crate) fn object(&self, name: &str, value: &str) -> Value {
+        let objects = self.objects();
+        let found = objects.into_iter().find(|object| object[name] == value);
+        found.unwrap_or_else(|| panic!("no {value} in {self:?}"))
+    }
+
+    /// What a replay or a drop counted.
+    pub(crate) fn summary(&self) -> Value {
+        self.objects().pop().unwrap()["summary"].clone()
+    }
+}
+
+/// An access key.
+pub(crate) struct Key {
+    id: String,
+    secret: String,
+}
+
+/// An access key of a fresh user that has the operators' policy.
+pub(crate) async fn operator_key(lab: &Lab) -> Key {
+    key(lab, "operator", &[&lab.site.outputs.operator_policy_arn]).await
+}
+
+/// An access key of a fresh user that has these policies.
+async fn key(lab: &Lab, user: &str, policies: &[&str]) -> Key {
+    let ask = async |query: String| iam(lab.site.emulator.endpoint(), &query).await.unwrap();
+    ask(format!("Action=CreateUser&UserName={user}")).await;
+    for arn in policies {
+        let arn = arn.replace(':', "%3A").replace('/', "%2F");
+        let query = format!("Action=AttachUserPolicy&UserName={user}&PolicyArn={arn}");
+        ask(query).await;
+    }
+    let key = ask(format!("Action=CreateAccessKey&UserName={user}")).await;
+    let within = |name: &str| {
+        let (_, rest) = key.split_once(&format!("<{name}>")).unwrap();
+        rest.split_once('<').unwrap().0.to_owned()
+    };
+    Key {
+        id: within("AccessKeyId"),
+        secret: within("SecretAccessKey"),
+    }
+}
+
+/// Runs it to its end, with all rights.
 pub(crate) async fn cvmctl(lab: &Lab, args: &[&str]) -> Answer {
     answer(command(lab, args).await.output().await.unwrap())
+}
+
+/// Runs it to its end, with this key.
+pub(crate) async fn cvmctl_as(lab: &Lab, key: &Key, args: &[&str]) -> Answer {
+    let mut command = command(lab, args).await;
+    command
+        .env("AWS_ACCESS_KEY_ID", &key.id)
+        .env("AWS_SECRET_ACCESS_KEY", &key.secret);
+    answer(command.output().await.unwrap())
 }
 
 /// Runs it, and presses Ctrl-C at that moment.

@@ -1,4 +1,4 @@
-//! The runbooks' commands, run against a deployed stack in the order in which they stand there.
+//! The runbooks' commands, run against a deployed stack with the operators' rights alone.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,9 @@ use std::time::Duration;
 use cvm_local::workspace::Workspace;
 use cvm_testkit::sample;
 
-use crate::cvmctl::cvmctl;
+use crate::cvmctl::Key;
+use crate::cvmctl::cvmctl_as;
+use crate::cvmctl::operator_key;
 use crate::lab::Lab;
 
 /// The device that the pages speak of.
@@ -24,26 +26,28 @@ pub(crate) async fn every_command_of_the_runbooks_runs() {
         .unwrap()
         .root()
         .join("infra/runbooks");
+    let operator = operator_key(&lab).await;
     let mut ran = 0;
     for entry in books.read_dir().unwrap() {
         let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
         for line in text.lines().filter(|line| line.starts_with("cvmctl ")) {
-            run(&lab, line).await;
+            run(&lab, &operator, line).await;
             ran += 1;
         }
     }
     assert!(ran > 15, "{ran}");
+    a_report_is_written(&lab, &operator).await;
     Lab::stop(lab).await;
 }
 
 /// It does what it says, or says that there is nothing of the kind: never a wrong usage, never a refused call.
-async fn run(lab: &Lab, line: &str) {
+async fn run(lab: &Lab, operator: &Key, line: &str) {
     let words = line.split(" \"").next().unwrap().split(' ').skip(1);
     let quoted = line.split('"').nth(1);
     let rest = line.rsplit('"').next().filter(|_| quoted.is_some());
     let rest = rest.unwrap_or_default().split_whitespace();
     let words: Vec<&str> = words.chain(quoted).chain(rest).collect();
-    let answer = cvmctl(lab, &words).await;
+    let answer = cvmctl_as(lab, operator, &words).await;
     assert!(
         matches!(answer.code, 0 | 1),
         "{line}: {}\n{}\n{}",
@@ -51,4 +55,32 @@ async fn run(lab: &Lab, line: &str) {
         answer.out,
         answer.err
     );
+}
+
+/// A batch's report, with the same rights.
+async fn a_report_is_written(lab: &Lab, operator: &Key) {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("batch.csv");
+    let page = home.path().join("report.html");
+    let devices: Vec<String> = (0..6).map(|n| format!("E2E-report-{n}")).collect();
+    for serial in &devices[1..] {
+        lab.put(&lab.device(serial)).await;
+    }
+    std::fs::write(&file, format!("productid\n{}\n", devices.join("\n"))).unwrap();
+    let file = file.to_str().unwrap();
+    let submit = ["batch", "submit", file, "--id", "night", "--yes"];
+    let submitted = cvmctl_as(lab, operator, &submit).await;
+    assert_eq!(submitted.code, 1, "one is not in the table: {submitted:?}");
+    let report = [
+        "report",
+        "--batch",
+        "night",
+        "--html",
+        page.to_str().unwrap(),
+    ];
+    let reported = cvmctl_as(lab, operator, &report).await;
+    assert_eq!(reported.code, 0, "{reported:?}");
+    let page = std::fs::read_to_string(&page).unwrap();
+    assert!(page.contains("<b>5</b>vended"), "{page}");
+    assert!(page.contains("no such device"), "{page}");
 }

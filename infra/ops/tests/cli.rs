@@ -57,6 +57,12 @@ fn help_is_as_documented() {
         (&["dlq", "replay"], include_str!("dlq-replay-help.txt")),
         (&["dlq", "drop"], include_str!("dlq-drop-help.txt")),
         (&["sweep"], include_str!("sweep-help.txt")),
+        (&["status"], include_str!("status-help.txt")),
+        (&["audit"], include_str!("audit-help.txt")),
+        (&["audit", "verify"], include_str!("audit-verify-help.txt")),
+        (&["report"], include_str!("report-help.txt")),
+        (&["devices"], include_str!("devices-help.txt")),
+        (&[], include_str!("help.txt")),
     ] {
         let answer = cvmctl(&[command, &["--help"]].concat());
         assert_eq!((answer.code, answer.err.as_str()), (0, ""), "{command:?}");

@@ -31,7 +31,7 @@ pub(super) fn upright(name: &str, bars: &[Bar], line: Option<Line>) -> Markup {
     let width = (WIDTH - LEFT) / ratio_of(bars.len().max(1));
     let floor = HEIGHT - BELOW;
     html! {
-        svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(name) {
+        div.chart { svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(name) {
             @for part in [0, most / 2, most] {
                 @let y = floor - height(part);
                 line.grid x1=(LEFT) x2=(WIDTH) y1=(px(y)) y2=(px(y)) {}
@@ -53,7 +53,7 @@ pub(super) fn upright(name: &str, bars: &[Bar], line: Option<Line>) -> Markup {
                 line.quota x1=(LEFT) x2=(WIDTH) y1=(px(y)) y2=(px(y)) {}
                 text.quota x=(WIDTH) y=(px(y - 4.0)) { (line.name) }
             }
-        }
+        } }
     }
 }
 
