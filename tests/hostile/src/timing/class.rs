@@ -209,7 +209,8 @@ impl Class {
 
     /// All are made each time, whichever is shown: how they are made must not show either.
     fn secret(&self, name: &str, round: usize) -> DeviceToken {
-        let (wrong, right) = (secret(&format!("wrong {round}")), secret(name));
+        // Nobody else's of this round: a text that was read a moment ago is read faster, whosever it is.
+        let (wrong, right) = (secret(&format!("wrong {name} {round}")), secret(name));
         let near = near(&right);
         match self.shown {
             Shown::Wrong => wrong,
@@ -225,7 +226,7 @@ impl Class {
 
     fn proof(&self, name: &str, poll: &Asked, door: &TimedDoor, round: usize) -> String {
         let own = match self.shown {
-            Shown::Wrong => secret(&format!("wrong {round}")),
+            Shown::Wrong => secret(&format!("wrong {name} {round}")),
             Shown::Near | Shown::Right => secret(name),
         };
         let prover = Prover::new(sample::serial(name), &own);
