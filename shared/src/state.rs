@@ -54,6 +54,16 @@ pub enum State {
     },
 }
 
+/// Every state's number (`applyState`) and name, for those who meet a state without its row.
+pub const NAMES: [(i32, &str); 6] = [
+    (0, "Disabled"),
+    (1, "Registered"),
+    (2, "Requested"),
+    (3, "Issuing"),
+    (-1, "Vended"),
+    (-2, "Failed"),
+];
+
 /// How the bundle of a vended certificate fares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Delivery {

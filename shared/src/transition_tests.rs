@@ -1,5 +1,6 @@
 //! Every event in every state: the whole table of [`next`], written down.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::*;
@@ -195,6 +196,15 @@ fn assert_table(event: &Event, expected: [&str; 12]) {
 
 const HELD: &str = "LeaseHeld { until: UnixMillis(2000) }";
 const FOR_GOOD: &str = "FailedForGood { failure: CsrRefused }";
+
+#[test]
+fn the_list_of_names_has_every_state_with_its_number() {
+    let told: BTreeSet<(i32, &str)> = states()
+        .iter()
+        .map(|(_, state)| (state.apply_state(), state.name()))
+        .collect();
+    assert_eq!(told, BTreeSet::from(crate::state::NAMES));
+}
 
 #[test]
 fn apply_in_every_state() {

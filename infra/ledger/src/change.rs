@@ -10,17 +10,8 @@ use cvm_aws::trails::Placed;
 use cvm_shared::entry::Entry;
 use cvm_shared::entry::fact;
 use cvm_shared::record::Record;
+use cvm_shared::state::NAMES;
 use serde::Deserialize;
-
-/// The states by number, for the count.
-const STATES: [(&str, &str); 6] = [
-    ("0", "Disabled"),
-    ("1", "Registered"),
-    ("2", "Requested"),
-    ("3", "Issuing"),
-    ("-1", "Vended"),
-    ("-2", "Failed"),
-];
 
 /// The deeds of writes that nobody signed.
 const OUTSIDE: &str = "changed outside";
@@ -113,8 +104,8 @@ fn unsigned(serial: &str, new: Option<&Item>, old: Option<&Item>, number: &str, 
 
 /// The name of the state that a row is in, even if the rest of it cannot be read.
 fn state(item: &Item) -> Option<String> {
-    let number = digits(item, "applyState")?;
-    let found = STATES.into_iter().find(|(known, _)| *known == number);
+    let number = digits(item, "applyState")?.parse();
+    let found = NAMES.into_iter().find(|(known, _)| number == Ok(*known));
     Some(found.map_or("unknown", |(_, name)| name).to_owned())
 }
 

@@ -113,19 +113,3 @@ fn the_janitors_mark_is_no_device() {
     let mark = json!({ "productid": { "S": "#sweep" }, "lookedThroughUntil": { "N": "1" } });
     assert_eq!(read(None, Some(mark)), None);
 }
-
-#[test]
-fn every_state_has_its_number() {
-    let names: Vec<&str> = STATES.iter().map(|(_, name)| *name).collect();
-    assert_eq!(
-        names,
-        [
-            "Disabled",
-            "Registered",
-            "Requested",
-            "Issuing",
-            "Vended",
-            "Failed"
-        ]
-    );
-}

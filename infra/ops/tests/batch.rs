@@ -7,35 +7,10 @@
     reason = "tests may panic"
 )]
 
-use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
+mod support;
 
-struct Answer {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-fn cvmctl(args: &[&str]) -> Answer {
-    let output = Command::new(env!("CARGO_BIN_EXE_cvmctl"))
-        .args(args)
-        .env_clear()
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .output()
-        .unwrap();
-    Answer {
-        code: output.status.code().unwrap(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
-}
-
-fn file(name: &str, text: &str) -> String {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    fs::write(&path, text).unwrap();
-    path.to_str().unwrap().to_owned()
-}
+use support::cvmctl;
+use support::file;
 
 #[test]
 fn help_is_as_documented() {

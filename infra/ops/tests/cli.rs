@@ -7,44 +7,13 @@
     reason = "tests may panic"
 )]
 
-use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
+mod support;
+
+use support::cvmctl;
+use support::cvmctl_with;
+use support::file;
 
 const HEADER: &str = "productid,secret,thingName,policyName";
-
-struct Answer {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-/// Runs cvmctl where no AWS is to be found.
-fn cvmctl(args: &[&str]) -> Answer {
-    cvmctl_with(args, &[])
-}
-
-/// The same with these variables, too.
-fn cvmctl_with(args: &[&str], variables: &[(&str, &str)]) -> Answer {
-    let output = Command::new(env!("CARGO_BIN_EXE_cvmctl"))
-        .args(args)
-        .env_clear()
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .envs(variables.iter().copied())
-        .output()
-        .unwrap();
-    Answer {
-        code: output.status.code().unwrap(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
-}
-
-fn file(name: &str, text: &str) -> String {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    fs::write(&path, text).unwrap();
-    path.to_str().unwrap().to_owned()
-}
 
 #[test]
 fn help_is_as_documented() {

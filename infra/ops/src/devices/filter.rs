@@ -60,3 +60,22 @@ impl Filter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use cvm_shared::state::NAMES;
+
+    use super::*;
+
+    #[test]
+    fn what_is_typed_is_the_state_of_that_name() {
+        let typed: BTreeSet<(i32, String)> = StateName::value_variants()
+            .iter()
+            .map(|state| (state.number(), format!("{state:?}")))
+            .collect();
+        let known = NAMES.map(|(number, name)| (number, name.to_owned()));
+        assert_eq!(typed, BTreeSet::from(known));
+    }
+}
