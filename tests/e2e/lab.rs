@@ -13,6 +13,7 @@ use cvm_device::mqtt::ConnectConfig;
 use cvm_device::mqtt::Connected;
 use cvm_device::mqtt::connect;
 use cvm_device::vend::VendConfig;
+use cvm_local::emulator::EmulatorOptions;
 use cvm_local::functions::Profile;
 use cvm_local::site::Site;
 use cvm_local::watch;
@@ -23,6 +24,10 @@ use cvm_shared::record::Record;
 use cvm_shared::secret::DeviceToken;
 use cvm_shared::state::State;
 use cvm_testkit::sample;
+use tokio::sync::OnceCell;
+
+use crate::cvmctl::Key;
+use crate::record;
 
 /// A running site.
 #[derive(Debug)]
@@ -32,6 +37,8 @@ pub(crate) struct Lab {
     pub(crate) sqs: aws_sdk_sqs::Client,
     pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) http: reqwest::Client,
+    /// The access key that `cvmctl` is run with where a trial does not say.
+    pub(crate) factory: OnceCell<Key>,
 }
 
 impl Lab {
@@ -46,13 +53,19 @@ impl Lab {
         let parameters: BTreeMap<String, String> = parameters
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        let site = Site::start(Profile::Dev, &parameters).await.unwrap();
+        let options = EmulatorOptions {
+            record: true,
+            ..EmulatorOptions::default()
+        };
+        let site = Box::pin(Site::start_with(Profile::Dev, &parameters, options));
+        let site = site.await.unwrap();
         let sdk = site.emulator.sdk();
         Self {
             dynamodb: aws_sdk_dynamodb::Client::new(&sdk),
             sqs: aws_sdk_sqs::Client::new(&sdk),
             s3: aws_sdk_s3::Client::new(&sdk),
             http: reqwest::Client::new(),
+            factory: OnceCell::new(),
             site,
         }
     }
@@ -60,6 +73,7 @@ impl Lab {
     /// Stops the emulator; with it goes everything.
     pub(crate) async fn stop(lab: Arc<Self>) {
         let lab = Arc::into_inner(lab).expect("no trial is running");
+        record::take_down(&lab).await;
         lab.site.emulator.stop().await;
     }
 

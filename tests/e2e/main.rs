@@ -20,6 +20,7 @@ mod kill;
 mod lab;
 mod life;
 mod messages;
+mod record;
 mod runbooks;
 mod sweep;
 mod trail;
@@ -43,7 +44,15 @@ fn main() {
     if let Some(lab) = Arc::into_inner(lab).and_then(std::sync::OnceLock::into_inner) {
         runtime.block_on(Lab::stop(lab));
     }
-    conclusion.exit();
+    let news = runtime.block_on(record::news());
+    for new in &news {
+        eprintln!("{new}");
+    }
+    conclusion.exit_if_failed();
+    assert!(
+        news.is_empty(),
+        "calls that no policy was judged by; see CONTRIBUTING.md"
+    );
 }
 
 /// The lab is started by the first trial that needs it, so that a filter that needs none is quick.
