@@ -33,6 +33,8 @@ def correct():
     def resource_checked(service, method, path, headers, body, query, region, account):
         if service == "iot" and (bound := calls.bound_certificate(method, path, headers, body)):
             return bound
+        if service == "sqs" and (queue := calls.fields(body).get("SourceArn")):
+            return queue
         if service == "dynamodb" and (found := calls.statements(calls.fields(body))):
             tables = {table for _, table, _ in found}
             return f"arn:aws:dynamodb:{region}:{account}:table/{tables.pop()}" if len(tables) == 1 else "*"

@@ -108,7 +108,9 @@ def known(query):
 
 def of_json(service, operation, told):
     if service == "sqs":
-        return {"call": f"sqs:{operation}", "on": [told.get("QueueUrl", told.get("SourceArn", "")).replace(":", "/").rpartition("/")[2]]}
+        named = [told.get(name) for name in ("QueueUrl", "SourceArn", "DestinationArn")]
+        queues = [name.replace(":", "/").rpartition("/")[2] for name in named if name]
+        return {"call": f"sqs:{operation}", "on": queues}
     if service != "dynamodb":
         return {"call": f"{service}:{operation}", **({"on": [told["ServiceCode"]]} if "ServiceCode" in told else {})}
     verbs = sorted({verb for verb, _, _ in calls.statements(told)})

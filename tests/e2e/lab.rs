@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::SdkConfig;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sqs::types::Message;
 use cvm_aws::item::to_item;
 use cvm_aws::registry::DynamoRegistry;
@@ -68,6 +71,21 @@ impl Lab {
             factory: OnceCell::new(),
             site,
         }
+    }
+
+    /// Settings for clients with a role's rights, and no others. To take on a role of Lambda's, one must be root here.
+    pub(crate) async fn sdk_of(&self, role: &str) -> SdkConfig {
+        let sdk = self.site.emulator.sdk();
+        let resources = self.site.resources().await.unwrap();
+        let its = resources.into_iter().find(|(logical, _)| logical == role);
+        let arn = format!("arn:aws:iam::000000000000:role/{}", its.unwrap().1);
+        let call = aws_sdk_sts::Client::new(&sdk).assume_role().role_arn(arn);
+        let taken = call.role_session_name("trial").send().await.unwrap();
+        let taken = taken.credentials.unwrap();
+        let token = Some(taken.session_token);
+        let key = Credentials::new(taken.access_key_id, taken.secret_access_key, token, None, "role");
+        let key = SharedCredentialsProvider::new(key);
+        sdk.into_builder().credentials_provider(key).build()
     }
 
     /// Stops the emulator; with it goes everything.

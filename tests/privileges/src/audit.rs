@@ -1,7 +1,5 @@
 //! Holds rights, calls and reasons together: what is missing, what is too much, and what explains nothing any more.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::policy::Check;
@@ -47,88 +45,105 @@ impl fmt::Display for Finding {
     }
 }
 
-/// All that is wrong with these rights, for these calls.
-pub fn audit(
-    statements: &Statements,
-    calls: &Calls,
-    template: &Template,
-    reasons: &[Reason],
-) -> Vec<Finding> {
-    let asked: Vec<Asked<'_>> = calls
-        .iter()
-        .flat_map(|call| asked(call, template))
-        .collect();
-    let mut findings = missing(statements, &asked);
-    let atoms: Vec<Statement> = statements
-        .values()
-        .flatten()
-        .flat_map(Statement::atoms)
-        .collect();
-    let needed = needed(&atoms, &asked);
-    let explained = |atom: &Statement| reasons.iter().any(|reason| reason.explains(atom));
-    for (atom, is_needed) in atoms.iter().zip(&needed) {
-        if !is_needed && !explained(atom) {
-            findings.push(Finding::Surplus(atom.to_string()));
+/// A question that a call raises, and the rights that each by itself answer it with yes.
+struct Question {
+    call: Call,
+    check: Check,
+    yes: Vec<usize>,
+}
+
+/// All rights, taken apart, and all questions: asked once, so that a right can be left out in no time.
+pub struct Audit {
+    atoms: Vec<Statement>,
+    questions: Vec<Question>,
+}
+
+impl Audit {
+    /// Asks all that these calls raise of these rights.
+    pub fn new(statements: &Statements, calls: &Calls, template: &Template) -> Self {
+        let atoms: Vec<Statement> = statements
+            .values()
+            .flatten()
+            .flat_map(Statement::atoms)
+            .collect();
+        let raised = calls.iter().flat_map(|call| {
+            let checks = checks(call, template).into_iter();
+            checks.map(|check| (call.clone(), check))
+        });
+        let questions = raised.map(|(call, check)| {
+            let held = held_by(&call.by);
+            let answers = atoms
+                .iter()
+                .enumerate()
+                .filter(|(_, atom)| held.contains(&atom.owner.as_str()) && allows([*atom], &check));
+            let yes = answers.map(|(n, _)| n).collect();
+            Question { call, check, yes }
+        });
+        Self {
+            questions: questions.collect(),
+            atoms,
         }
     }
-    for reason in reasons {
+
+    /// All that is wrong.
+    pub fn findings(&self, reasons: &[Reason]) -> Vec<Finding> {
+        self.findings_with(reasons, |_| true)
+    }
+
+    /// All that would be wrong with only the rights that are kept.
+    pub fn findings_with(
+        &self,
+        reasons: &[Reason],
+        keeps: impl Fn(&Statement) -> bool,
+    ) -> Vec<Finding> {
+        let kept: Vec<bool> = self.atoms.iter().map(keeps).collect();
+        let mut needed = vec![false; self.atoms.len()];
+        let mut findings = Vec::new();
+        for Question { call, check, yes } in &self.questions {
+            let mut yes = yes.iter().filter(|n| kept[**n]);
+            match (yes.next(), yes.next()) {
+                (None, _) => findings.push(Finding::Missing {
+                    call: call.clone(),
+                    action: check.action.clone(),
+                    resource: check.resource.clone(),
+                }),
+                (Some(one), None) => needed[*one] = true,
+                (Some(_), Some(_)) => {}
+            }
+        }
+        let atoms = self.atoms.iter().zip(needed).zip(kept);
+        let atoms: Vec<(&Statement, bool)> = atoms
+            .filter_map(|(atom, kept)| kept.then_some(atom))
+            .collect();
+        findings.extend(surplus(&atoms, reasons));
+        findings.extend(stale(&atoms, reasons));
+        findings
+    }
+}
+
+/// Rights that are neither needed nor explained.
+fn surplus(atoms: &[(&Statement, bool)], reasons: &[Reason]) -> Vec<Finding> {
+    let is_explained = |atom: &Statement| reasons.iter().any(|reason| reason.explains(atom));
+    let surplus = atoms
+        .iter()
+        .filter(|(atom, is_needed)| !is_needed && !is_explained(atom));
+    surplus
+        .map(|(atom, _)| Finding::Surplus(atom.to_string()))
+        .collect()
+}
+
+/// Reasons for nothing, or for what needs none.
+fn stale(atoms: &[(&Statement, bool)], reasons: &[Reason]) -> Vec<Finding> {
+    let is_stale = |reason: &&Reason| {
         let mut explained = atoms
             .iter()
-            .zip(&needed)
             .filter(|(atom, _)| reason.explains(atom))
             .peekable();
-        if explained.peek().is_none() || explained.any(|(_, is_needed)| *is_needed) {
-            let Reason {
-                owner, sid, action, ..
-            } = reason;
-            findings.push(Finding::Stale(format!("{owner}/{sid}: {action}")));
-        }
-    }
-    findings
-}
-
-/// A question with the call that it is asked for.
-struct Asked<'a> {
-    call: &'a Call,
-    check: Check,
-}
-
-fn asked<'a>(call: &'a Call, template: &Template) -> Vec<Asked<'a>> {
-    let checks = checks(call, template).into_iter();
-    checks.map(|check| Asked { call, check }).collect()
-}
-
-fn missing(statements: &Statements, asked: &[Asked<'_>]) -> Vec<Finding> {
-    let denied = asked.iter().filter(|Asked { call, check }| {
-        let held = held_by(&call.by).into_iter();
-        let held = held.filter_map(|policy| statements.get(policy)).flatten();
-        !allows(held, check)
-    });
-    let finding = |Asked { call, check }: &Asked<'_>| Finding::Missing {
-        call: (*call).clone(),
-        action: check.action.clone(),
-        resource: check.resource.clone(),
+        explained.peek().is_none() || explained.any(|(_, is_needed)| *is_needed)
     };
-    let findings: BTreeSet<Finding> = denied.map(finding).collect();
-    findings.into_iter().collect()
-}
-
-/// For each atom, whether some question is answered with yes by it alone.
-fn needed(atoms: &[Statement], asked: &[Asked<'_>]) -> Vec<bool> {
-    let mut needed = vec![false; atoms.len()];
-    let mut answered = BTreeMap::new();
-    for Asked { call, check } in asked {
-        let held = held_by(&call.by);
-        let by = |(n, atom): (usize, &Statement)| {
-            let key = (n, check);
-            let is_its = held.contains(&atom.owner.as_str()) && atom.actions == [&*check.action];
-            let yes = is_its && *answered.entry(key).or_insert_with(|| allows([atom], check));
-            yes.then_some(n)
-        };
-        let by: Vec<usize> = atoms.iter().enumerate().filter_map(by).collect();
-        if let [one] = by[..] {
-            needed[one] = true;
-        }
-    }
-    needed
+    let stale = reasons.iter().filter(is_stale);
+    let name = |Reason {
+                    owner, sid, action, ..
+                }: &Reason| format!("{owner}/{sid}: {action}");
+    stale.map(|reason| Finding::Stale(name(reason))).collect()
 }

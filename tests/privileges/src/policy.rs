@@ -146,6 +146,11 @@ impl Statement {
         document(&json!({ "Version": "2012-10-17", "Statement": [statement] }))
     }
 
+    fn speaks_of(&self, action: &str) -> bool {
+        let is_it = |said: &String| said == action || said.contains(['*', '?']);
+        self.actions.iter().any(is_it)
+    }
+
     /// The statement taken apart: one action, one resource, one value of each condition.
     pub fn atoms(&self) -> Vec<Self> {
         let mut atoms = Vec::new();
@@ -188,8 +193,12 @@ impl fmt::Display for Statement {
 
 /// Whether these statements together allow it.
 pub fn allows<'a>(statements: impl IntoIterator<Item = &'a Statement>, check: &Check) -> bool {
-    let policies: Vec<IAMPolicy> = statements.into_iter().map(Statement::policy).collect();
-    is_allowed(&policies, check)
+    // Most are about something else, and this is asked often.
+    let statements = statements
+        .into_iter()
+        .filter(|statement| statement.speaks_of(&check.action));
+    let policies: Vec<IAMPolicy> = statements.map(Statement::policy).collect();
+    !policies.is_empty() && is_allowed(&policies, check)
 }
 
 /// Whether these documents together allow it, as they stand in the template.

@@ -30,6 +30,8 @@ enum On {
     /// The tables that the call names, or the index if it names one.
     Tables,
     Queue,
+    /// The second queue that the call names.
+    OtherQueue,
     Bucket,
     Object,
     Function,
@@ -285,6 +287,19 @@ pub const RULES: &[Rule] = &[
         SENDS,
     ),
     rule(
+        "sqs:StartMessageMoveTask",
+        &[
+            need("sqs:StartMessageMoveTask", On::Queue),
+            need("sqs:DeleteMessage", On::Queue),
+            need("sqs:GetQueueAttributes", On::Queue),
+            need("sqs:ReceiveMessage", On::Queue),
+            need("sqs:SendMessage", On::OtherQueue),
+            decrypt("sqs"),
+            data_key("sqs"),
+        ],
+        "SQS takes from the one and sends to the other in the caller's name (SQS, redrive permissions).",
+    ),
+    rule(
         "sts:GetCallerIdentity",
         &[],
         "Needs no right, and no policy can take it away.",
@@ -331,7 +346,9 @@ fn resources(on: On, call: &Call, template: &Template) -> Vec<String> {
                 .collect(),
             None => named().collect(),
         },
-        On::Queue | On::Bucket | On::Object | On::Function => named().collect(),
+        On::Queue => vec![arn(&call.on[0], template)],
+        On::OtherQueue => vec![arn(&call.on[1], template)],
+        On::Bucket | On::Object | On::Function => named().collect(),
         On::Stack => regional("cloudformation", "stack/cvm/1"),
         On::Alarms => regional("cloudwatch", "alarm:*"),
         On::Quota => regional("servicequotas", &format!("{}/L-1", call.on[0])),

@@ -1,6 +1,8 @@
 //! What the template says in a partition: references, conditions and names put in.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::LazyLock;
 
 use serde_json::Map;
 use serde_json::Value;
@@ -45,7 +47,7 @@ pub const PARTITIONS: [Partition; 3] = [
 /// The template in a partition.
 #[derive(Clone, Debug)]
 pub struct Template {
-    root: Value,
+    root: Arc<Value>,
     partition: Partition,
     parameters: BTreeMap<String, String>,
 }
@@ -53,20 +55,18 @@ pub struct Template {
 impl Template {
     /// The template that ships, with its parameters' defaults.
     pub fn shipped(partition: Partition) -> Self {
-        Self::parse(TEXT, partition)
+        static ROOT: LazyLock<Arc<Value>> = LazyLock::new(|| read(TEXT));
+        Self::of(ROOT.clone(), partition)
     }
 
     /// Reads one.
     pub fn parse(text: &str, partition: Partition) -> Self {
-        let root = plain(yaml_serde::from_str(text).unwrap());
+        Self::of(read(text), partition)
+    }
+
+    fn of(root: Arc<Value>, partition: Partition) -> Self {
         let parameters = object(&root, "Parameters").iter();
-        let default = |(name, said): (&String, &Value)| {
-            let default = match &said["Default"] {
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            };
-            (name.clone(), default)
-        };
+        let default = |(name, said): (&String, &Value)| (name.clone(), text(&said["Default"]));
         let parameters = parameters.map(default).collect();
         Self {
             root,
@@ -303,6 +303,10 @@ fn only(value: &Value) -> Option<(&str, &Value)> {
     let members = value.as_object()?;
     let (name, value) = members.iter().next()?;
     (members.len() == 1).then_some((name, value))
+}
+
+fn read(text: &str) -> Arc<Value> {
+    Arc::new(plain(yaml_serde::from_str(text).unwrap()))
 }
 
 /// YAML's short forms (`!Ref X`) as the long ones (`{"Ref": "X"}`).

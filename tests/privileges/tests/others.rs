@@ -67,7 +67,8 @@ fn who_may_invoke_is_bound_to_a_resource() {
         for (name, permission) in template.of_type("AWS::Lambda::Permission") {
             let source = permission["SourceArn"].as_str().unwrap_or_default();
             assert!(
-                source.contains(":cvm-") && source.starts_with("arn:"),
+                source.starts_with("arn:")
+                    && (source.contains(":cvm-") || source.contains("/cvm-")),
                 "{name}: {source:?}"
             );
             assert!(

@@ -1,7 +1,9 @@
 //! Both ways: every recorded call is allowed, and every right is needed by one or has its reason.
 
+use std::collections::BTreeSet;
+
+use cvm_privileges::audit::Audit;
 use cvm_privileges::audit::Finding;
-use cvm_privileges::audit::audit;
 use cvm_privileges::policy::Statement;
 use cvm_privileges::policy::Statements;
 use cvm_privileges::policy::documents;
@@ -14,20 +16,20 @@ use cvm_privileges::reference::checks;
 use cvm_privileges::template::PARTITIONS;
 use cvm_privileges::template::Template;
 
-fn findings(statements: &Statements, template: &Template) -> Vec<Finding> {
-    audit(statements, &recorded(), template, REASONS)
+fn shipped() -> (Template, Statements) {
+    let template = Template::shipped(PARTITIONS[0]);
+    let statements = statements(&template);
+    (template, statements)
 }
 
 #[test]
 fn every_recorded_call_is_allowed_and_every_right_is_needed() {
     for partition in PARTITIONS {
         let template = Template::shipped(partition);
-        let findings = findings(&statements(&template), &template);
-        let said: String = findings
-            .iter()
-            .map(|finding| format!("{finding}\n"))
-            .collect();
-        assert!(findings.is_empty(), "in {}:\n{said}", partition.name);
+        let audit = Audit::new(&statements(&template), &recorded(), &template);
+        let findings = audit.findings(REASONS).into_iter();
+        let said: String = findings.map(|finding| format!("{finding}\n")).collect();
+        assert!(said.is_empty(), "in {}:\n{said}", partition.name);
     }
 }
 
@@ -38,111 +40,99 @@ fn the_documents_themselves_allow_every_recorded_call() {
         let template = Template::shipped(partition);
         let documents = documents(&template);
         for call in recorded() {
-            let held = held_by(&call.by)
-                .into_iter()
-                .map(|name| documents[name].clone());
-            let held: Vec<_> = held.collect();
+            let held = held_by(&call.by).into_iter();
+            let held: Vec<_> = held.map(|name| documents[name].clone()).collect();
             for check in checks(&call, &template) {
-                assert!(
-                    documents_allow(&held, &check),
-                    "{call}: {check:?} in {}",
-                    partition.name
-                );
+                let allowed = documents_allow(&held, &check);
+                assert!(allowed, "{call}: {check:?} in {}", partition.name);
             }
         }
+    }
+}
+
+#[test]
+fn each_statement_has_a_name_of_its_own() {
+    let (_, all) = shipped();
+    for (owner, its) in all {
+        let names: BTreeSet<&str> = its.iter().map(|statement| statement.sid.as_str()).collect();
+        assert_eq!(names.len(), its.len(), "{owner}");
+        assert!(!names.contains(""), "{owner}");
     }
 }
 
 #[test]
 fn a_statement_that_is_dropped_is_missed() {
-    let template = Template::shipped(PARTITIONS[0]);
-    let all = statements(&template);
-    for (owner, its) in &all {
-        for n in 0..its.len() {
-            let mut less = all.clone();
-            let dropped = less.get_mut(owner).unwrap().remove(n);
-            assert!(
-                !findings(&less, &template).is_empty(),
-                "nobody misses {dropped}"
-            );
-        }
+    let (template, all) = shipped();
+    let audit = Audit::new(&all, &recorded(), &template);
+    for dropped in all.values().flatten() {
+        let is_other =
+            |atom: &Statement| (&atom.owner, &atom.sid) != (&dropped.owner, &dropped.sid);
+        let findings = audit.findings_with(REASONS, is_other);
+        assert!(!findings.is_empty(), "nobody misses {dropped}");
     }
 }
 
+/// One action on one resource under one value of each condition.
 #[test]
-fn an_action_a_resource_or_a_condition_s_value_that_is_dropped_is_missed() {
-    let template = Template::shipped(PARTITIONS[0]);
-    let all = statements(&template);
-    for (owner, its) in &all {
-        for (n, statement) in its.iter().enumerate() {
-            for less in smaller(statement) {
-                let mut changed = all.clone();
-                changed.get_mut(owner).unwrap()[n] = less.clone();
-                assert!(!findings(&changed, &template).is_empty(), "enough: {less}");
-            }
-        }
+fn the_smallest_part_of_a_statement_that_is_dropped_is_missed() {
+    let (template, all) = shipped();
+    let audit = Audit::new(&all, &recorded(), &template);
+    for dropped in all.values().flatten().flat_map(Statement::atoms) {
+        let findings = audit.findings_with(REASONS, |atom| *atom != dropped);
+        let is_explained = REASONS.iter().any(|reason| reason.explains(&dropped));
+        assert!(
+            is_explained || !findings.is_empty(),
+            "nobody misses {dropped}"
+        );
     }
-}
-
-/// The statement without one part of each list that has several.
-fn smaller(statement: &Statement) -> Vec<Statement> {
-    let without = |list: &Vec<String>, n: usize| {
-        let mut list = list.clone();
-        list.remove(n);
-        list
-    };
-    let several = |list: &Vec<String>| if list.len() > 1 { 0..list.len() } else { 0..0 };
-    let mut smaller = Vec::new();
-    for n in several(&statement.actions) {
-        let actions = without(&statement.actions, n);
-        smaller.push(Statement {
-            actions,
-            ..statement.clone()
-        });
-    }
-    for n in several(&statement.resources) {
-        let resources = without(&statement.resources, n);
-        smaller.push(Statement {
-            resources,
-            ..statement.clone()
-        });
-    }
-    for (at, (_, _, values)) in statement.conditions.iter().enumerate() {
-        for n in several(values) {
-            let mut less = statement.clone();
-            less.conditions[at].2 = without(values, n);
-            smaller.push(less);
-        }
-    }
-    smaller
 }
 
 #[test]
 fn a_right_that_is_added_is_noticed() {
-    let template = Template::shipped(PARTITIONS[0]);
-    let all = statements(&template);
-    for (owner, its) in &all {
-        for n in 0..its.len() {
-            let mut more = all.clone();
-            let widened = &mut more.get_mut(owner).unwrap()[n];
-            widened.actions.push("dynamodb:DeleteTable".to_owned());
-            let findings = findings(&more, &template);
-            let is_found = |finding: &Finding| matches!(finding, Finding::Surplus(_));
-            assert!(findings.iter().any(is_found), "{owner} {n}: {findings:?}");
-        }
+    let (template, all) = shipped();
+    let mut more = all.clone();
+    for widened in more.values_mut().flatten() {
+        widened.actions.push("dynamodb:DeleteTable".to_owned());
+    }
+    let findings = Audit::new(&more, &recorded(), &template).findings(REASONS);
+    let surplus: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    for Statement { owner, sid, .. } in all.values().flatten() {
+        let start = format!("too much: {owner}/{sid}: dynamodb:DeleteTable on ");
+        assert!(
+            surplus.iter().any(|said| said.starts_with(&start)),
+            "{start}"
+        );
+    }
+}
+
+/// A right that two statements give is one too many.
+#[test]
+fn a_right_that_is_given_twice_is_noticed() {
+    let (template, all) = shipped();
+    let mut more = all.clone();
+    for its in more.values_mut() {
+        let twice = its.clone();
+        its.extend(twice);
+    }
+    let findings = Audit::new(&more, &recorded(), &template).findings(REASONS);
+    let surplus: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    let is_explained = |atom: &Statement| REASONS.iter().any(|reason| reason.explains(atom));
+    for atom in all.values().flatten().flat_map(Statement::atoms) {
+        let said = format!("too much: {atom}");
+        assert!(is_explained(&atom) || surplus.contains(&said), "{atom}");
     }
 }
 
 /// A reason must be about a right that is there, and that no call shows.
 #[test]
 fn a_reason_that_explains_nothing_is_noticed() {
-    let template = Template::shipped(PARTITIONS[0]);
-    let mut calls = recorded();
-    calls.retain(|call| call.by != "LedgerRole");
-    let all = statements(&template);
+    let (template, all) = shipped();
+    let audit = Audit::new(&all, &recorded(), &template);
+    let none = audit.findings_with(REASONS, |atom| atom.owner != "LedgerRole");
+    let is_stale = |finding: &Finding| matches!(finding, Finding::Stale(_));
+    assert!(none.iter().any(is_stale), "{none:?}");
     assert!(
-        !audit(&all, &calls, &template, REASONS).is_empty(),
+        !audit.findings(&REASONS[1..]).is_empty(),
         "its rights have no calls"
     );
-    assert!(!audit(&all, &recorded(), &template, &REASONS[1..]).is_empty());
 }
