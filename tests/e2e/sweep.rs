@@ -62,7 +62,8 @@ async fn the_janitors_own_function_goes_round(lab: Arc<Lab>) {
         .unwrap();
     let vended = lab.vended(serial, Duration::from_mins(1)).await;
     let certificate = vended.state.issued().unwrap().certificate_id.to_string();
-    lab.put(&next(&vended, &Event::Revoke).unwrap()).await;
+    lab.put(&next(&vended, &Event::Revoke { keep: None }).unwrap())
+        .await;
     // And one whose order is lost.
     let mut lost = lab.device("E2E-lost");
     let request = Request::new(&lost.serial, lost.generation, KeySource::Service);

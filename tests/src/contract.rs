@@ -17,6 +17,7 @@ use cvm_shared::record::Binding;
 use cvm_shared::record::BundleRef;
 use cvm_shared::record::Issued;
 use cvm_shared::record::Record;
+use cvm_shared::reprovision::Disuse;
 use cvm_shared::reprovision::Reprovision;
 use cvm_shared::reprovision::ReprovisionTerms;
 use cvm_shared::request::KeySource;
@@ -121,11 +122,17 @@ fn life(row: &Record, key: &KeySource) -> Vec<Event> {
             request: request.id.clone(),
             now: NOW,
         },
-        Event::Revoke,
+        Event::Revoke {
+            keep: Some(Disuse::Revoked),
+        },
         Event::Deactivate {
             certificate: issued("b").certificate_id,
             now: NOW,
         },
+        Event::Settle {
+            certificate: issued("b").certificate_id,
+        },
+        Event::Revoke { keep: None },
         Event::Forget {
             certificate: issued("b").certificate_id,
         },
