@@ -15,6 +15,7 @@ use crate::lease::Epoch;
 use crate::record::Attributes;
 use crate::record::Binding;
 use crate::record::BundleRef;
+use crate::reprovision::Disuse;
 use crate::reprovision::Ending;
 use crate::request::Generation;
 use crate::request::KeySource;
