@@ -22,6 +22,9 @@ pub enum Reprovision {
 }
 
 impl Reprovision {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Never, Self::Redeliver, Self::Replace];
+
     /// The policy's name, as stored and configured.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -33,8 +36,7 @@ impl Reprovision {
 
     /// Reads [`Reprovision::as_str`] back.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
-        let known = [Self::Never, Self::Redeliver, Self::Replace];
-        let found = known.into_iter().find(|policy| policy.as_str() == text);
+        let found = Self::ALL.into_iter().find(|policy| policy.as_str() == text);
         found.ok_or_else(|| Malformed::new("reprovision", "must be never, redeliver or replace"))
     }
 }
@@ -159,11 +161,7 @@ mod tests {
 
     #[test]
     fn policies_read_back() {
-        for policy in [
-            Reprovision::Never,
-            Reprovision::Redeliver,
-            Reprovision::Replace,
-        ] {
+        for policy in Reprovision::ALL {
             assert_eq!(Reprovision::parse(policy.as_str()), Ok(policy));
         }
         assert!(Reprovision::parse("always").is_err());
