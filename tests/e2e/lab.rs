@@ -83,7 +83,13 @@ impl Lab {
         let taken = call.role_session_name("trial").send().await.unwrap();
         let taken = taken.credentials.unwrap();
         let token = Some(taken.session_token);
-        let key = Credentials::new(taken.access_key_id, taken.secret_access_key, token, None, "role");
+        let key = Credentials::new(
+            taken.access_key_id,
+            taken.secret_access_key,
+            token,
+            None,
+            "role",
+        );
         let key = SharedCredentialsProvider::new(key);
         sdk.into_builder().credentials_provider(key).build()
     }

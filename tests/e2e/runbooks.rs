@@ -94,7 +94,11 @@ async fn what_no_page_speaks_of_runs(lab: &Lab, operator: &Key) {
     let file = home.path().join("devices.csv");
     let secret = sample::TOKEN;
     let row = format!("E2E-imported,{secret},,{}", lab.site.outputs.device_policy);
-    std::fs::write(&file, format!("productid,secret,thingName,policyName\n{row}\n")).unwrap();
+    std::fs::write(
+        &file,
+        format!("productid,secret,thingName,policyName\n{row}\n"),
+    )
+    .unwrap();
     for line in [
         &["devices", "import", file.to_str().unwrap()][..],
         &["devices", "export"],

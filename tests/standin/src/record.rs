@@ -74,9 +74,10 @@ fn of_bucket(call: &s3::Call, request: &Incoming) -> Value {
     json!({ "call": name, "on": [format!("{}/{}", Account::BUCKET, kind(&call.key, '/'))] })
 }
 
-/// Of a key, the part that says what it is for: `b/*`, `nonce#*`; of a serial number nothing but `*`.
+/// Of a key, the part that says what it is for: `b/*`, `nonce#*`, `#sweep`; of a serial number nothing but `*`.
 fn kind(key: &str, mark: char) -> String {
     match key.split_once(mark) {
+        Some(("", _)) if mark == '#' => key.to_owned(),
         Some((start, _)) => format!("{start}{mark}*"),
         None => "*".to_owned(),
     }
