@@ -130,13 +130,15 @@ pub(crate) async fn a_message_that_waits_for_long_is_sent_anew(lab: Arc<Lab>) {
         lease: Lease {
             epoch: device.epoch,
             owner: Owner::parse("00000000000000000000000000000000").unwrap(),
-            until: SystemClock.now().plus(Duration::from_mins(5)),
+            until: SystemClock.now().plus(Duration::from_secs(15)),
         },
         issued: None,
     };
     lab.put(&device).await;
     let calls = work_off_order(&lab, &device, request, RECEIVES_MAX).await;
     assert_eq!(calls, ["GetItem", "SendMessage"]);
+    lab.vended("E2E-held", Duration::from_mins(2)).await;
+    lab.assert_one_certificate("E2E-held").await;
 }
 
 /// One order, worked off in this process by a fresh worker; the calls that it made.

@@ -75,12 +75,17 @@ impl Lab {
 
     /// Settings for clients with a role's rights, and no others. To take on a role of Lambda's, one must be root here.
     pub(crate) async fn sdk_of(&self, role: &str) -> SdkConfig {
+        self.sdk_as(role, "trial").await
+    }
+
+    /// The same, in a session of this name.
+    pub(crate) async fn sdk_as(&self, role: &str, session: &str) -> SdkConfig {
         let sdk = self.site.emulator.sdk();
         let resources = self.site.resources().await.unwrap();
         let its = resources.into_iter().find(|(logical, _)| logical == role);
         let arn = format!("arn:aws:iam::000000000000:role/{}", its.unwrap().1);
         let call = aws_sdk_sts::Client::new(&sdk).assume_role().role_arn(arn);
-        let taken = call.role_session_name("trial").send().await.unwrap();
+        let taken = call.role_session_name(session).send().await.unwrap();
         let taken = taken.credentials.unwrap();
         let token = Some(taken.session_token);
         let key = Credentials::new(

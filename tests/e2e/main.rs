@@ -21,6 +21,7 @@ mod lab;
 mod life;
 mod messages;
 mod record;
+mod rights;
 mod runbooks;
 mod sweep;
 mod trail;
@@ -86,6 +87,7 @@ fn trials(runtime: &Arc<Runtime>, lab: &Shared) -> Vec<Trial> {
         versions::what_a_later_version_adds_outlives_our_writes,
         calls::calls_for_one_certificate,
         calls::a_message_that_waits_for_long_is_sent_anew,
+        rights::a_role_is_refused_what_is_not_its_own,
         batch::a_factory_s_batch_that_is_interrupted_loses_nothing,
         batch::a_batch_that_is_taken_back_leaves_what_is_done,
     ];

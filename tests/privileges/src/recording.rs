@@ -13,6 +13,9 @@ pub const RECORDED: &str = include_str!("../recorded.ndjson");
 /// Set where calls are recorded anew: what is new is no failure then.
 pub const ANEW: &str = "CVM_RECORD_CALLS_ANEW";
 
+/// The name of sessions whose calls are made to be refused, and are not recorded.
+pub const REFUSED: &str = "refused";
+
 /// A kind of call.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(deny_unknown_fields)]
@@ -100,6 +103,7 @@ impl Names {
     pub fn read(&self, lines: &str) -> Calls {
         let calls = parse(lines).into_iter();
         calls
+            .filter(|call| !call.by.ends_with(&format!("/{REFUSED}")))
             .map(|call| Call {
                 by: self.caller(&call.by),
                 on: call.on.iter().map(|name| self.logical(name)).collect(),
