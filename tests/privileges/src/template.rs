@@ -135,8 +135,14 @@ impl Template {
     }
 
     fn kind(&self, name: &str) -> &str {
-        let kind = self.root["Resources"][name]["Type"].as_str();
-        kind.unwrap_or_else(|| panic!("no resource {name}"))
+        let resource = &self.root["Resources"][name];
+        let kind = resource["Type"].as_str();
+        let kind = kind.unwrap_or_else(|| panic!("no resource {name}"));
+        assert!(
+            self.is_there(resource),
+            "{name} is named where its condition leaves it out"
+        );
+        kind
     }
 
     fn is_there(&self, resource: &Value) -> bool {
@@ -379,6 +385,9 @@ Resources:
         let rendered = on.of_type("Of::Interest");
         assert_eq!(rendered.len(), 2);
         assert_eq!(rendered["X"]["C"], "yes-it-is");
+        let named = SMALL.replace("Join [", "Join [!Ref Y, ");
+        let unsound = Template::parse(&named, PARTITIONS[0]);
+        std::panic::catch_unwind(|| unsound.of_type("Of::Interest")).unwrap_err();
         let china = Template::parse(SMALL, PARTITIONS[1]);
         assert_eq!(
             china.of_type("Of::Interest")["X"]["D"],
