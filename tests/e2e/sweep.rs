@@ -51,7 +51,7 @@ pub(crate) async fn the_janitor_mends_what_it_should_and_leaves_the_rest() {
     let lab = Arc::new(Lab::start().await);
     contracts::the_waiting_rows_in_dynamodb(lab.clone()).await;
     the_janitors_own_function_goes_round(lab.clone()).await;
-    an_orphan_is_swept_and_everything_else_stays(lab.clone()).await;
+    Box::pin(an_orphan_is_swept_and_everything_else_stays(lab.clone())).await;
     Lab::stop(lab).await;
 }
 

@@ -272,12 +272,12 @@ pub fn held_by(caller: &str) -> Vec<&str> {
 }
 
 fn list(value: &Value) -> Vec<String> {
-    let text = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+    let items = value
+        .as_array()
+        .map_or(std::slice::from_ref(value), Vec::as_slice);
+    let text = |item: &Value| {
+        item.as_str()
+            .map_or_else(|| item.to_string(), str::to_owned)
     };
-    match value {
-        Value::Array(items) => items.iter().map(text).collect(),
-        one => vec![text(one)],
-    }
+    items.iter().map(text).collect()
 }

@@ -70,7 +70,8 @@ pub fn parse(text: &str) -> Calls {
 
 /// Writes calls, one a line.
 pub fn text(calls: &Calls) -> String {
-    calls.iter().map(|call| format!("{call}\n")).collect()
+    let lines = calls.iter().map(|call| call.to_string() + "\n");
+    lines.collect()
 }
 
 /// What the resources of one stack are called, by their names in the template.

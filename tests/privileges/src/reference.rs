@@ -10,7 +10,7 @@ use crate::template::Template;
 
 /// What is asked for one call.
 pub struct Rule {
-    /// Service and operation; of a PartiQL batch also the verb.
+    /// Service and operation; of a `PartiQL` batch also the verb.
     pub call: &'static str,
     /// The actions that are checked, each on the resources that the call names.
     pub needs: &'static [Need],
@@ -374,6 +374,10 @@ fn arn(name: &str, template: &Template) -> String {
     }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the others have no condition keys of ours"
+)]
 fn with_conditions(check: Check, on: On, call: &Call, template: &Template) -> Check {
     let there = template.partition();
     match on {

@@ -274,7 +274,7 @@ impl Template {
         while let Some((before, after)) = rest.split_once("${") {
             let (name, after) = after.split_once('}').unwrap();
             put_in += before;
-            put_in += &match (name.strip_prefix('!'), name.split_once('.')) {
+            let part = match (name.strip_prefix('!'), name.split_once('.')) {
                 (Some(literal), _) => format!("${{{literal}}}"),
                 (None, Some((name, attribute))) => self.attribute(name, attribute),
                 (None, None) => match argument.get(1).and_then(|own| own.get(name)) {
@@ -282,6 +282,7 @@ impl Template {
                     None => self.reference(name).unwrap(),
                 },
             };
+            put_in += &part;
             rest = after;
         }
         put_in + rest
@@ -294,10 +295,8 @@ fn physical(name: &str) -> String {
 }
 
 fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
+    let text = value.as_str().map(str::to_owned);
+    text.unwrap_or_else(|| value.to_string())
 }
 
 fn object<'a>(value: &'a Value, name: &str) -> &'a Map<String, Value> {

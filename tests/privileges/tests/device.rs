@@ -115,13 +115,13 @@ fn a_statement_that_is_dropped_is_missed() {
     let partition = PARTITIONS[0];
     let document = policies(partition).remove(0);
     let statements = document["Statement"].as_array().unwrap();
-    for n in 0..statements.len() {
+    for (n, dropped) in statements.iter().enumerate() {
         let mut less = document.clone();
         less["Statement"].as_array_mut().unwrap().remove(n);
         let less = [less];
         let denied = |(action, resource): &(&str, &str)| {
             !documents_allow(&less, &check(partition, OWN, action, resource))
         };
-        assert!(NEEDED.iter().any(denied), "{}", statements[n]);
+        assert!(NEEDED.iter().any(denied), "{dropped}");
     }
 }

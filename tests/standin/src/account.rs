@@ -305,7 +305,7 @@ impl Account {
     /// is told by the key id; calls with [`Self::ACCESS_KEY_ID`] are left out.
     pub fn recorded(&self) -> String {
         let lines = lock(&self.0.recorded);
-        lines.iter().map(|line| format!("{line}\n")).collect()
+        lines.iter().map(|line| line.clone() + "\n").collect()
     }
 
     /// How often each operation was called, refused and failed calls included.
