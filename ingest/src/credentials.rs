@@ -165,7 +165,11 @@ mod tests {
         let token = |serial: &str| format!("CVM1-TOKEN serial=\"{serial}\",token=\"t\"");
         let signature = "AWS4-HMAC-SHA256 Credential=a, SignedHeaders=host, Signature=b".to_owned();
         for (usual, beside, read) in [
-            (Some(signature.clone()), Some(token("beside")), Some("beside")),
+            (
+                Some(signature.clone()),
+                Some(token("beside")),
+                Some("beside"),
+            ),
             (Some(signature), None, None),
             (None, Some(token("beside")), Some("beside")),
             (Some(token("usual")), Some(token("beside")), Some("usual")),

@@ -58,7 +58,7 @@ pub async fn deploy(
         Box::pin(upload(&s3, &janitor, &functions.janitor)),
         Box::pin(upload(&s3, &ledger, &functions.ledger)),
     )?;
-    put(&s3, &template_key(name), template.into_bytes()).await?;
+    put_template(emulator, name, template).await?;
     create(emulator, name, parameters).await
 }
 
@@ -68,12 +68,22 @@ pub async fn create(
     name: &str,
     parameters: &Parameters,
 ) -> Result<StackOutputs, Error> {
-    let mut all = defaults(emulator);
-    all.extend(parameters.clone());
     let client = CloudFormation::new(&emulator.sdk());
-    let key = template_key(name);
-    let template = format!("{}/{CODE_BUCKET}/{key}", emulator.endpoint());
-    ask_to_create(&client, name, template, all).await?;
+    let asked = client
+        .create_stack()
+        .stack_name(name)
+        .template_url(template_url(emulator, name))
+        .capabilities(Capability::CapabilityIam)
+        .set_parameters(Some(as_parameters(emulator, parameters)))
+        .send()
+        .await;
+    asked.map_err(|error| Error::aws("CreateStack", &error))?;
+    finished(emulator, name).await
+}
+
+/// Waits until the stack is there, and says what it is called by.
+pub(crate) async fn finished(emulator: &Emulator, name: &str) -> Result<StackOutputs, Error> {
+    let client = CloudFormation::new(&emulator.sdk());
     settled(&client, name, "CREATE_COMPLETE").await?;
     let outputs = describe(&client, name).await?;
     StackOutputs::parse(emulator.endpoint(), outputs.outputs)
@@ -90,8 +100,44 @@ pub async fn delete(emulator: &Emulator, name: &str) -> Result<(), Error> {
 }
 
 /// A template may be larger than what a call takes, so it goes by way of the bucket.
+pub(crate) async fn put_template(
+    emulator: &Emulator,
+    name: &str,
+    template: String,
+) -> Result<String, Error> {
+    let s3 = S3::new(&emulator.sdk());
+    put(&s3, &template_key(name), template.into_bytes()).await?;
+    Ok(template_url(emulator, name))
+}
+
+/// The template that the stack of this name was deployed with.
+pub(crate) async fn template(s3: &S3, name: &str) -> Result<Vec<u8>, Error> {
+    const CALL: &str = "GetObject";
+    let got = s3.get_object().bucket(CODE_BUCKET).key(template_key(name));
+    let got = got.send().await.map_err(|error| Error::aws(CALL, &error))?;
+    let content = got.body.collect().await;
+    let content = content.map_err(|error| Error::aws(CALL, &error))?;
+    Ok(content.to_vec())
+}
+
 fn template_key(name: &str) -> String {
     format!("{name}/template.json")
+}
+
+fn template_url(emulator: &Emulator, name: &str) -> String {
+    let key = template_key(name);
+    format!("{}/{CODE_BUCKET}/{key}", emulator.endpoint())
+}
+
+/// These parameters and the local run's own.
+pub(crate) fn as_parameters(emulator: &Emulator, parameters: &Parameters) -> Vec<Parameter> {
+    let mut all = defaults(emulator);
+    all.extend(parameters.clone());
+    let parameter = |(key, value)| {
+        let parameter = Parameter::builder().parameter_key(key);
+        parameter.parameter_value(value).build()
+    };
+    all.into_iter().map(parameter).collect()
 }
 
 fn defaults(emulator: &Emulator) -> Parameters {
@@ -146,28 +192,6 @@ async fn prepare(
         return Err(Error::Template(last_line(&prepared.stderr)));
     }
     String::from_utf8(prepared.stdout).map_err(|error| Error::Template(error.to_string()))
-}
-
-async fn ask_to_create(
-    client: &CloudFormation,
-    name: &str,
-    template: String,
-    parameters: Parameters,
-) -> Result<(), Error> {
-    let parameters = parameters.into_iter().map(|(key, value)| {
-        let parameter = Parameter::builder().parameter_key(key);
-        parameter.parameter_value(value).build()
-    });
-    let asked = client
-        .create_stack()
-        .stack_name(name)
-        .template_url(template)
-        .capabilities(Capability::CapabilityIam)
-        .set_parameters(Some(parameters.collect()))
-        .send()
-        .await;
-    asked.map_err(|error| Error::aws("CreateStack", &error))?;
-    Ok(())
 }
 
 async fn settled(client: &CloudFormation, name: &str, end: &str) -> Result<(), Error> {
