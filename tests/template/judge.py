@@ -2,7 +2,11 @@
 
 import json
 import pathlib
+import re
+import subprocess
 import sys
+
+from samtranslator.yaml_helper import yaml_parse
 
 import parameters
 import plants
@@ -26,6 +30,24 @@ def other(region):
     }
 
 
+def same_key_policy(template):
+    """A key of one's own needs what the stack's own key has."""
+    snippet = render.load(INFRA / "snippets/existing-key.yaml")
+    own, shown = (t["Resources"]["Key"]["Properties"]["KeyPolicy"] for t in (template, snippet))
+    if json.dumps(own).replace("${AWS::StackName}", "${Stack}") != json.dumps(shown):
+        yield "snippets/existing-key.yaml: the policy is not that of the stack's own key"
+
+
+def takeover():
+    """What infra/DEPLOY.md has sed do for a takeover gives the tables literal names."""
+    shown = re.search(r"^sed .*?(?= > )", (INFRA / "DEPLOY.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    told = subprocess.run(["sh", "-c", shown.group()], cwd=INFRA.parent, capture_output=True, text=True, check=True)
+    resources = yaml_parse(told.stdout)["Resources"]
+    names = [resources[table]["Properties"]["TableName"] for table in rules.TABLES]
+    if names != ["fleet", "fleet-guard", "fleet-audit"]:
+        yield f"DEPLOY.md: sed names the tables {names}"
+
+
 def main():
     out = pathlib.Path(sys.argv[1])
     path = INFRA / "template.yaml"
@@ -35,6 +57,8 @@ def main():
     wrong = [f"template.yaml {line}" for line in source.literals(path.read_text(encoding="utf-8"))]
     wrong += source.parameters(template)
     wrong += parameters.drift(template, PAGE)
+    wrong += same_key_policy(template)
+    wrong += takeover()
     used, translated = set(), {}
     for region in render.REGIONS:
         translated[region] = render.translate(template, region)
