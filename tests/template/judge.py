@@ -17,6 +17,7 @@ import source
 
 INFRA = pathlib.Path(__file__).resolve().parent.parent.parent / "infra"
 PAGE = INFRA / "PARAMETERS.md"
+DOCUMENTS = ["README.md", "SECURITY.md", "CHANGELOG.md", "infra/DEPLOY.md", "ingest/LEGACY.md", "ingest/device/FIRMWARE.md"]
 
 
 def other(region):
@@ -57,6 +58,9 @@ def main():
     wrong = [f"template.yaml {line}" for line in source.literals(path.read_text(encoding="utf-8"))]
     wrong += source.parameters(template)
     wrong += parameters.drift(template, PAGE)
+    for document in DOCUMENTS:
+        text = (INFRA.parent / document).read_text(encoding="utf-8")
+        wrong += [f"{document}: {line}" for line in parameters.mentions(template, text)]
     wrong += same_key_policy(template)
     wrong += takeover()
     used, translated = set(), {}

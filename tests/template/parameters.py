@@ -3,7 +3,12 @@
     tests/template/check --write-parameters
 """
 
+import re
+
 import source
+
+# `Name=value` in prose; the AWS CLI's own words for it aside.
+MENTION = re.compile(r"\b(?!ParameterKey|ParameterValue)([A-Z][a-z]+[A-Z]\w+|Workers|Orphans|Reprovision|Architecture)=(\w*)")
 
 HEAD = """# Parameters
 
@@ -48,3 +53,13 @@ def drift(template, path):
             yield f"{path.name} has, the template has not: {line[:120]}"
     if not set(want) ^ set(have) and have != want:
         yield f"{path.name} has another order than the template"
+
+
+def mentions(template, text):
+    """What a document sets must be a parameter, and accept that."""
+    for name, value in MENTION.findall(text):
+        parameter = template["Parameters"].get(name)
+        if parameter is None:
+            yield f"there is no parameter {name}"
+        elif value and value not in map(str, parameter.get("AllowedValues", [value])):
+            yield f"{name} cannot be {value}"

@@ -40,6 +40,9 @@ def unseen_drift(template, page):
         plant(changed["Parameters"])
         if not list(parameters.drift(changed, page)) and not list(source.parameters(changed)):
             yield "a changed parameter is not noticed"
+    for text in ("`ApiAuth=IAM`", "`WorkersAtOnce=4`"):
+        if not list(parameters.mentions(template, text)):
+            yield f"{text} in a document is not noticed"
 
 
 def unseen_literals():
