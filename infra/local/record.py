@@ -71,6 +71,8 @@ def described(scope, body):
     service = found.group(1) if found else "unknown"
     service = PREFIXES.get(service, service)
     method, path = scope["method"], scope["path"]
+    if service == "execute-api":
+        return {"call": "execute-api:Invoke"}
     if service == "s3":
         return of_object(method, path, query)
     if "x-amz-target" in headers:

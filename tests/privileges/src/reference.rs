@@ -362,7 +362,7 @@ fn resources(on: On, call: &Call, template: &Template) -> Vec<String> {
         On::Thing => regional("iot", "thing/SN-0001"),
         On::ThingGroup => regional("iot", "thinggroup/group"),
         On::Nothing => vec!["*".to_owned()],
-        On::Key { .. } => vec![template.arn("Key")],
+        On::Key { .. } => vec![template.key()],
     }
 }
 

@@ -134,6 +134,16 @@ impl Template {
         }
     }
 
+    /// The key that all is encrypted with: the stack's own, or the one it is given.
+    pub fn key(&self) -> String {
+        let given = &self.parameters["ExistingKeyArn"];
+        if given.is_empty() {
+            self.arn("Key")
+        } else {
+            given.clone()
+        }
+    }
+
     fn kind(&self, name: &str) -> &str {
         let resource = &self.root["Resources"][name];
         let kind = resource["Type"].as_str();

@@ -33,6 +33,35 @@ fn every_recorded_call_is_allowed_and_every_right_is_needed() {
     }
 }
 
+#[test]
+fn a_key_of_one_s_own_is_used_like_the_stack_s() {
+    for partition in PARTITIONS {
+        let (name, region) = (partition.name, partition.region);
+        let key = format!("arn:{name}:kms:{region}:123456789012:key/own");
+        let template = Template::shipped(partition).with("ExistingKeyArn", &key);
+        let audit = Audit::new(&statements(&template), &recorded(), &template);
+        assert_eq!(audit.findings(REASONS), [], "in {name}");
+    }
+}
+
+/// Who signs calls of the API, where it wants that, has one right: to make them. API Gateway checks it, no run of ours.
+#[test]
+fn who_signs_calls_may_make_them_and_nothing_else() {
+    for partition in PARTITIONS {
+        let template = Template::shipped(partition).with("ApiAuth", "AWS_IAM");
+        let audit = Audit::new(&statements(&template), &recorded(), &template);
+        let (name, region) = (partition.name, partition.region);
+        let right = format!(
+            "CallerPolicy/CallApi: execute-api:Invoke on arn:{name}:execute-api:{region}:123456789012:cvm-httpapi/*"
+        );
+        assert_eq!(
+            audit.findings(REASONS),
+            [Finding::Surplus(right)],
+            "in {name}"
+        );
+    }
+}
+
 /// The same by the documents as they stand: nothing is lost in taking them apart.
 #[test]
 fn the_documents_themselves_allow_every_recorded_call() {
