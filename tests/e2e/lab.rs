@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -42,6 +44,10 @@ pub(crate) struct Lab {
     pub(crate) http: reqwest::Client,
     /// The access key that `cvmctl` is run with where a trial does not say.
     pub(crate) factory: OnceCell<Key>,
+    /// Names in the template and physical ids, of all stacks that were here.
+    pub(crate) resources: Mutex<Vec<(String, String)>>,
+    /// Whether a stack was deleted here.
+    pub(crate) deleted: AtomicBool,
 }
 
 impl Lab {
@@ -69,6 +75,8 @@ impl Lab {
             s3: aws_sdk_s3::Client::new(&sdk),
             http: reqwest::Client::new(),
             factory: OnceCell::new(),
+            resources: Mutex::default(),
+            deleted: AtomicBool::default(),
             site,
         }
     }
