@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use aws_lambda_events::event::sqs::SqsBatchResponse;
 use aws_lambda_events::event::sqs::SqsEvent;
 use aws_lambda_events::event::sqs::SqsMessage;
+use cvm_aws::queue::TENANT;
 use cvm_shared::failure::Failure;
 use cvm_shared::message::Order;
 use cvm_shared::outcome::Outcome;
@@ -36,6 +37,8 @@ struct Held<'a> {
     id: &'a str,
     receipt: &'a str,
     body: &'a str,
+    /// Whose message it is to the queue: a device's own, or a batch's.
+    tenant: Option<&'a str>,
     receives: u32,
 }
 
@@ -94,6 +97,7 @@ fn hold(message: &SqsMessage) -> Result<Held<'_>, Unanswerable> {
         id: message.message_id.as_deref().unwrap_or_default(),
         receipt: message.receipt_handle.as_deref().unwrap_or_default(),
         body: message.body.as_deref().unwrap_or_default(),
+        tenant: message.attributes.get(TENANT).map(String::as_str),
         receives: receives.and_then(|count| count.parse().ok()).unwrap_or(1),
     })
 }
@@ -175,7 +179,7 @@ async fn answer<D: Delivery>(
             .await
             .map(|()| true),
         Outcome::Retry(retry) if renews(retry, attempt) => delivery
-            .renew(message.body, retry.after)
+            .renew(message.body, message.tenant, retry.after)
             .await
             .map(|()| true),
         Outcome::Retry(retry) => delivery
