@@ -60,7 +60,13 @@ pub async fn deploy(
     )?;
     let mut all = defaults(emulator);
     all.extend(parameters.clone());
-    create(&CloudFormation::new(&emulator.sdk()), name, template, all).await?;
+    // A template may be larger than what a call takes, so it goes by way of the bucket.
+    let key = format!("{name}/template.json");
+    let put = s3.put_object().bucket(CODE_BUCKET).key(&key);
+    let put = put.body(template.into_bytes().into()).send().await;
+    put.map_err(|error| Error::aws("PutObject", &error))?;
+    let url = format!("{}/{CODE_BUCKET}/{key}", emulator.endpoint());
+    create(&CloudFormation::new(&emulator.sdk()), name, url, all).await?;
     let outputs = describe(&CloudFormation::new(&emulator.sdk()), name).await?;
     StackOutputs::parse(emulator.endpoint(), outputs.outputs)
 }
@@ -111,7 +117,7 @@ async fn prepare(venv: &Venv, endpoint: &str, code: &[(&str, &str)]) -> Result<S
 async fn create(
     client: &CloudFormation,
     name: &str,
-    template: String,
+    template_url: String,
     parameters: Parameters,
 ) -> Result<(), Error> {
     let parameters = parameters.into_iter().map(|(key, value)| {
@@ -121,7 +127,7 @@ async fn create(
     let asked = client
         .create_stack()
         .stack_name(name)
-        .template_body(template)
+        .template_url(template_url)
         .capabilities(Capability::CapabilityIam)
         .set_parameters(Some(parameters.collect()))
         .send()
