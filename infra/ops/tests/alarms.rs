@@ -22,9 +22,10 @@ fn text(path: &str) -> String {
 
 /// What stands under a tag (`!Ref`, `!Sub`), too.
 fn bare(value: &Value) -> &Value {
-    match value {
-        Value::Tagged(tagged) => bare(&tagged.value),
-        plain => plain,
+    if let Value::Tagged(tagged) = value {
+        bare(&tagged.value)
+    } else {
+        value
     }
 }
 

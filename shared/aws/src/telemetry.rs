@@ -80,6 +80,24 @@ mod tests {
     }
 
     #[test]
+    fn a_line_says_whose_it_is_at_any_level() {
+        let page = Page::default();
+        let writer = page.clone();
+        let logs = subscriber(Level::ERROR, move || writer.clone());
+        tracing::subscriber::with_default(logs, || {
+            let span = tracing::error_span!("order", request = tracing::field::Empty);
+            let _within = span.enter();
+            span.record("request", "r-1");
+            tracing::warn!("not vended");
+            tracing::error!("parked");
+        });
+        let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+        let line: serde_json::Value = serde_json::from_str(text.trim()).unwrap();
+        assert_eq!(line["span"]["request"], "r-1");
+        assert_eq!(line["message"], "parked");
+    }
+
+    #[test]
     fn even_at_trace_nobody_elses_bodies_are_printed() {
         let page = Page::default();
         let writer = page.clone();

@@ -64,7 +64,7 @@ fn query(id: &str, stack: &str, meter: &Counter) -> MetricDataQuery {
 
 fn sum(id: &str, results: &[MetricDataResult]) -> u64 {
     let own = results.iter().filter(|result| result.id() == Some(id));
-    let sum: f64 = own.flat_map(|result| result.values()).sum();
+    let sum: f64 = own.flat_map(MetricDataResult::values).sum();
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
