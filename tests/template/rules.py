@@ -28,6 +28,7 @@ STATEFUL = (
 NOT_IN_CHINA = ("AWS::Lambda::Url", "AWS::ApiGatewayV2::Authorizer", "AWS::Cognito::UserPool", "AWS::WAFv2::WebACL")
 # AWS's own reference knows no narrower resource for these.
 ONLY_ON_ALL = {
+    "cloudwatch:GetMetricData",
     "dynamodb:ListStreams",
     "iot:CreateCertificateFromCsr",
     "iot:CreateKeysAndCertificate",
@@ -122,7 +123,7 @@ def protected(stack, _region):
 
 
 def encryption(stack, _region):
-    """One key encrypts all that is kept."""
+    """One key encrypts all that is kept. An alarm is not kept, and must get through when the key is disabled."""
     key = stack["Outputs"]["KeyArn"]["Value"]
     for name, resource in stack["Resources"].items():
         properties = resource.get("Properties", {})
@@ -130,7 +131,6 @@ def encryption(stack, _region):
             "AWS::DynamoDB::Table": lambda p: p["SSESpecification"]["SSEEnabled"] and p["SSESpecification"]["KMSMasterKeyId"],
             "AWS::Logs::LogGroup": lambda p: p["KmsKeyId"],
             "AWS::S3::Bucket": lambda p: bucket_key(p),
-            "AWS::SNS::Topic": lambda p: p["KmsMasterKeyId"],
             "AWS::SQS::Queue": lambda p: p["KmsMasterKeyId"],
         }.get(resource["Type"])
         try:

@@ -206,7 +206,8 @@ impl Account {
     /// Puts a text into the work queue.
     pub fn send(&self, body: &str) {
         let work = self.work();
-        self.0.queues.send(&work, body, Map::new(), Duration::ZERO);
+        let delay = Duration::ZERO;
+        self.0.queues.send(&work, body, Map::new(), None, delay);
     }
 
     /// The work queue's depth.
