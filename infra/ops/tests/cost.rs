@@ -50,6 +50,17 @@ fn the_page_shows_what_the_command_answers() {
     }
 }
 
+#[test]
+fn the_first_page_s_figures_are_the_command_s() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let (once, idle) = (total(&[], "once"), total(&[], "idle/month"));
+    let told = format!(
+        "about ${once:.0} for a million devices, ${idle:.2} a month for a stack that idles"
+    );
+    assert!(readme.contains(&told), "{told}");
+}
+
 /// The dollars of a total.
 fn total(args: &[&str], bill: &str) -> f64 {
     let answer = cvmctl(&[&["cost", "--output", "json"], args].concat());

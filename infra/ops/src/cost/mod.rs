@@ -57,7 +57,7 @@ pub struct Cost {
     /// How they show who they are
     #[arg(long, value_enum, default_value_t)]
     auth: Login,
-    /// How often each of them polls; by default, what it takes to see a certificate that is there after 6 s
+    /// How often each of them polls; by default as often as it takes if its certificate is there after 6 s
     #[arg(long, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     polls: Option<u32>,

@@ -19,9 +19,13 @@ pub fn dollars(amount: Decimal) -> String {
     format!("{rounded:.2}")
 }
 
-/// A quantity as it is shown: whole from ten on, below with two digits, if it has any.
+/// A quantity as it is shown: whole from ten on, below with as many digits as tell something.
 pub fn quantity(amount: Decimal) -> String {
-    let digits = if amount >= Decimal::TEN { 0 } else { 2 };
+    let digits = match amount {
+        large if large >= Decimal::TEN => 0,
+        middle if middle >= Decimal::ONE => 2,
+        _ => 4,
+    };
     let rounded = amount.round_dp_with_strategy(digits, RoundingStrategy::MidpointAwayFromZero);
     rounded.normalize().to_string()
 }
@@ -52,6 +56,8 @@ mod tests {
             (Decimal::new(6_570_004, 1), "657000"),
             (Decimal::new(105, 1), "11"),
             (Decimal::new(25, 2), "0.25"),
+            (Decimal::new(37_666, 7), "0.0038"),
+            (Decimal::new(63_162, 4), "6.32"),
             (Decimal::new(30, 1), "3"),
         ] {
             assert_eq!(quantity(amount), shown);
