@@ -97,12 +97,13 @@ fn what_costs_less_is_shown_to() {
 #[test]
 fn another_price_list_takes_the_place_of_the_built_in_one() {
     let answer = cvmctl(&["cost", "--list", "prices", "--output", "csv"]);
-    let names = answer
-        .out
-        .lines()
-        .skip(1)
-        .map(|line| line.split(',').next().unwrap());
-    let list: String = names.map(|name| format!("{name},0,1\n")).collect();
+    let names = answer.out.lines().skip(1);
+    let names = names.map(|line| line.split(',').next().unwrap());
+    let lines: Vec<String> = names.map(|name| format!("{name},0,1")).collect();
+    let list = lines.join(
+        "
+",
+    );
     let free = file("free.csv", &format!("name,usd,per\n{list}"));
     assert!(total(&["--prices", &free], "once").abs() < f64::EPSILON);
     let short = file("short.csv", "name,usd,per\nsqs-request,0.4,1000000\n");

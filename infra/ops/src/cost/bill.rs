@@ -294,7 +294,7 @@ impl<'a> Sheet<'a> {
         }
     }
 
-    /// The functions' own lines are left out by LogLevel; Lambda's, the API's and the janitor's metrics never.
+    /// The functions' own lines are left out by `LogLevel`; Lambda's, the API's and the janitor's metrics never.
     fn is_logged(&self, phase: Phase) -> bool {
         let always = [Phase::Request, Phase::Invocation, Phase::Round];
         self.plan.settings.is_logging || always.contains(&phase)

@@ -38,14 +38,15 @@ fn settings() -> Settings {
 
 /// The bill of a million devices that need what these lines say; each amount of dollars by its place.
 fn bill(measures: &[&str], settings: &Settings, shape: &Shape) -> BTreeMap<String, Decimal> {
-    let measures: String = measures
-        .iter()
-        .map(|line| {
-            let (name, amount) = line.rsplit_once(',').unwrap();
-            format!("{name},{amount},0,0,0,assumed\n")
-        })
-        .collect();
-    let measures = read(&format!("{HEAD}{measures}")).unwrap();
+    let line = |line: &&str| {
+        let (name, amount) = line.rsplit_once(',').unwrap();
+        format!(
+            "{name},{amount},0,0,0,assumed
+"
+        )
+    };
+    let file: Vec<String> = measures.iter().map(line).collect();
+    let measures = read(&format!("{HEAD}{}", file.concat())).unwrap();
     let plan = Plan {
         devices: Decimal::from(1_000_000),
         polls: settings.polls,

@@ -127,7 +127,8 @@ const fn free(name: &'static str) -> Meter {
 /// All of them.
 pub static METERS: &[Meter] = &[
     charged(HTTP_REQUEST, Part::Gateway, "requests", Price::HttpRequest),
-    charged("SendMessage", Part::Queue, "sends", Price::SqsRequest),
+    // Each device at the door is a message group.
+    charged("SendMessage", Part::Queue, "sends", Price::SqsFairRequest),
     charged("ReceiveMessage", Part::Queue, "receives", Price::SqsRequest),
     charged(
         "GetQueueAttributes",

@@ -61,7 +61,7 @@ pub struct Cost {
     #[arg(long, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     polls: Option<u32>,
-    /// Certificates a second; by default IotCallsPerSecond or, where that is 0, 10
+    /// Certificates a second; by default the parameters' pace or, where they leave it to the quota, 10
     #[arg(long, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     rate: Option<u32>,

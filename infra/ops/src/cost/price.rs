@@ -23,6 +23,8 @@ pub enum Price {
     LambdaGbSecondX86,
     /// A call of SQS.
     SqsRequest,
+    /// A call of SQS that names a message group, on a queue that is fair to groups.
+    SqsFairRequest,
     /// A write request unit.
     DynamoWrite,
     /// A read request unit.
@@ -61,12 +63,13 @@ pub enum Price {
 
 impl Price {
     /// All of them, with their names in a list.
-    pub const ALL: [(Self, &str); 22] = [
+    pub const ALL: [(Self, &str); 23] = [
         (Self::HttpRequest, "http-request"),
         (Self::LambdaRequest, "lambda-request"),
         (Self::LambdaGbSecondArm64, "lambda-gb-second-arm64"),
         (Self::LambdaGbSecondX86, "lambda-gb-second-x86_64"),
         (Self::SqsRequest, "sqs-request"),
+        (Self::SqsFairRequest, "sqs-fair-request"),
         (Self::DynamoWrite, "dynamodb-write"),
         (Self::DynamoRead, "dynamodb-read"),
         (Self::DynamoGbMonth, "dynamodb-gb-month"),
@@ -180,11 +183,12 @@ mod tests {
             let refused = with(from, to).unwrap_err();
             assert!(refused.contains(cause), "{refused}");
         }
-        let short: String = BUILT_IN
-            .lines()
-            .filter(|line| !line.starts_with("iot-"))
-            .map(|line| format!("{line}\n"))
-            .collect();
+        let lines = BUILT_IN.lines();
+        let short: Vec<&str> = lines.filter(|line| !line.starts_with("iot-")).collect();
+        let short = short.join(
+            "
+",
+        );
         assert_eq!(Prices::read(&short).unwrap_err(), "iot-registry is missing");
         let bare = "name,per,usd\n".to_owned()
             + &Price::ALL

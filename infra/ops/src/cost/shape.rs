@@ -69,9 +69,7 @@ impl Template {
             let found = path
                 .iter()
                 .fold(&self.0["Resources"], |at, name| &at[*name]);
-            let number = self
-                .text(found, parameters)
-                .and_then(|text| text.parse().ok());
+            let number = resolved(found, parameters).and_then(|text| text.parse().ok());
             number.ok_or_else(|| format!("the template has no number at {}", path.join(".")))
         };
         let memory = |function: &str| number(&[function, "Properties", "MemorySize"]);
@@ -121,20 +119,20 @@ impl Template {
             "And" => judged.try_fold(true, |so_far, one| Some(so_far && one?)),
             "Or" => judged.try_fold(false, |so_far, one| Some(so_far || one?)),
             "Equals" => {
-                let mut texts = all().map(|one| self.text(one, parameters));
+                let mut texts = all().map(|one| resolved(one, parameters));
                 Some(texts.next()?? == texts.next()??)
             }
             _ => None,
         }
     }
+}
 
-    /// A text, or the parameter that is referred to.
-    fn text(&self, value: &Value, parameters: &Parameters) -> Option<String> {
-        match function(value) {
-            Some((name, told)) if name == "Ref" => parameters.get(told.as_str()?).cloned(),
-            Some(_) => None,
-            None => text(value),
-        }
+/// A text, or the parameter that is referred to.
+fn resolved(value: &Value, parameters: &Parameters) -> Option<String> {
+    match function(value) {
+        Some((name, told)) if name == "Ref" => parameters.get(told.as_str()?).cloned(),
+        Some(_) => None,
+        None => text(value),
     }
 }
 

@@ -7,6 +7,8 @@
     reason = "a test may panic"
 )]
 
+mod units;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -39,6 +41,10 @@ use cvm_standin::Options;
 use cvm_standin::Written;
 use serde_json::Value;
 use serde_json::json;
+use units::ITEM;
+use units::index_units;
+use units::size;
+use units::units;
 
 /// What was seen: how much of what, in which phase.
 type Seen = BTreeMap<(Phase, String), u64>;
@@ -229,9 +235,6 @@ fn told(writes: &[Written], seen: &mut Seen) {
     note(seen, Phase::Kept, "index byte", size(&keys) + ITEM);
 }
 
-/// What DynamoDB adds to each item that it keeps, and to each place in an index.
-const ITEM: u64 = 100;
-
 /// By the state that the row is in after it (`applyState`).
 fn phase(write: &Written) -> Phase {
     let state = write.after["applyState"]["N"].as_str().unwrap();
@@ -240,54 +243,6 @@ fn phase(write: &Written) -> Phase {
         "2" => Phase::Submit,
         "-1" if write.after.get("confirmedAt").is_some() => Phase::Confirm,
         _ => Phase::Work,
-    }
-}
-
-/// A write costs a unit for each KB of the larger item.
-fn units(write: &Written) -> u64 {
-    let before = write.before.as_ref().map_or(0, size);
-    before.max(size(&write.after)).div_ceil(1024)
-}
-
-/// An item that comes into an index or leaves it costs a unit, one that changes its place two.
-fn index_units(write: &Written, keys: &[&str]) -> u64 {
-    let place = |item: &Value| -> Option<Vec<Value>> {
-        keys.iter().map(|key| item.get(key).cloned()).collect()
-    };
-    match (write.before.as_ref().and_then(place), place(&write.after)) {
-        (None, None) => 0,
-        (Some(before), Some(after)) if before == after => 0,
-        (Some(_), Some(_)) => 2,
-        (None, Some(_)) | (Some(_), None) => 1,
-    }
-}
-
-/// The size of an item, as DynamoDB counts it.
-fn size(item: &Value) -> u64 {
-    let columns = item.as_object().unwrap().iter();
-    columns
-        .map(|(name, value)| name.len() as u64 + value_size(value))
-        .sum()
-}
-
-fn value_size(value: &Value) -> u64 {
-    let (kind, value) = value.as_object().unwrap().iter().next().unwrap();
-    let text = || value.as_str().unwrap().len() as u64;
-    match kind.as_str() {
-        "S" => text(),
-        "N" => text().div_ceil(2) + 1,
-        "B" => text() * 3 / 4,
-        "M" => 3 + size(value),
-        "L" => {
-            3 + value
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|one| 1 + value_size(one))
-                .sum::<u64>()
-        }
-        "BOOL" | "NULL" => 1,
-        other => panic!("{other}"),
     }
 }
 
@@ -359,11 +314,8 @@ async fn round(backend: &Backend, functions: &Functions, dir: &Path) -> Seen {
     let queues = backend.queues("sweep", 60).await.unwrap();
     let log = dir.join("janitor.log");
     let sweep = async || {
-        assert!(
-            sweep(backend, &queues, &functions.janitor, dir)
-                .await
-                .unwrap()
-        )
+        let swept = sweep(backend, &queues, &functions.janitor, dir).await;
+        assert!(swept.unwrap());
     };
     sweep().await;
     let (before, said) = (backend.account().unwrap().calls(), text(&log));
