@@ -28,6 +28,7 @@ use crate::quota::Quotas;
 use crate::s3::Bucket;
 use crate::table::KEY;
 use crate::table::Table;
+use crate::table::Written;
 
 /// What the services remember. Each has its own lock, held for single steps only.
 #[derive(Debug)]
@@ -189,6 +190,11 @@ impl Account {
     pub fn guarded(&self) -> Vec<Value> {
         let table = lock(&self.0.guard);
         table.items().cloned().map(Value::Object).collect()
+    }
+
+    /// Keeps all writes to the device table from now on; those that were kept before, in their order.
+    pub fn keep_writes(&self) -> Vec<Written> {
+        lock(&self.0.table).keep_writes()
     }
 
     // The queues ------------------------------------------------------------------------------

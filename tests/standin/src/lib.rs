@@ -65,6 +65,7 @@ pub use quota::Api;
 pub use quota::Limit;
 pub use quota::Quotas;
 pub use server::StandIn;
+pub use table::Written;
 
 /// How the stand-in behaves. By default: no limits, no faults, no latency.
 #[derive(Clone, Debug, Default)]
