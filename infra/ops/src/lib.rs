@@ -23,6 +23,7 @@ pub mod context;
 pub mod devices;
 pub mod dlq;
 pub mod import;
+mod patience;
 pub mod printer;
 pub mod report;
 pub mod site;
