@@ -61,6 +61,7 @@ pub(super) async fn insist<T: Copy, A>(
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
+    use std::time::Duration;
 
     use cvm_shared::time::UnixMillis;
 
