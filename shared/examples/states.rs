@@ -23,6 +23,7 @@ use cvm_shared::record::Binding;
 use cvm_shared::record::BundleRef;
 use cvm_shared::record::Issued;
 use cvm_shared::record::Record;
+use cvm_shared::reprovision::Disuse;
 use cvm_shared::reprovision::Ending;
 use cvm_shared::reprovision::Reprovision;
 use cvm_shared::reprovision::ReprovisionTerms;
@@ -398,6 +399,12 @@ fn aftercare_events() -> Vec<Told> {
         certificate: certificate.clone(),
         now: NOW,
     };
+    let settle = Event::Settle {
+        certificate: certificate.clone(),
+    };
+    let revoke_and_keep = Event::Revoke {
+        keep: Some(Disuse::Revoked),
+    };
     vec![
         ("resend", "janitor", Event::Resend { now: NOW }),
         ("abandon", "janitor", Event::Abandon { now: NOW }),
@@ -408,8 +415,10 @@ fn aftercare_events() -> Vec<Told> {
             "janitor, worker",
             Event::Forget { certificate },
         ),
+        ("settle the kept one", "janitor", settle),
         ("reset", "operator", Event::Reset),
-        ("revoke", "operator", Event::Revoke),
+        ("revoke", "operator", Event::Revoke { keep: None }),
+        ("revoke and keep", "operator", revoke_and_keep),
         ("disable", "operator", Event::Disable),
         ("enable", "operator", Event::Enable),
         ("replay a dead letter", "operator", replay()),

@@ -9,6 +9,7 @@ use crate::record::Issued;
 use crate::record::Record;
 use crate::record::Resent;
 use crate::reprovision::Creates;
+use crate::reprovision::Disuse;
 use crate::reprovision::Ending;
 use crate::reprovision::ReprovisionTerms;
 use crate::reprovision::Superseded;
@@ -32,7 +33,7 @@ pub(crate) fn replace(
     let until = now.plus(terms.grace);
     if let Some(old) = record.superseded.first() {
         let until = match old.ending {
-            Ending::AtOnce => now,
+            Ending::AtOnce | Ending::Kept { .. } => now,
             Ending::Grace { until } => until,
         };
         return Err(Refusal::ReplacementPending { until });
@@ -174,24 +175,57 @@ pub(crate) fn forget(record: &Record, certificate: &CertificateId) -> Result<Rec
     Ok(after)
 }
 
+pub(crate) fn settle(record: &Record, certificate: &CertificateId) -> Result<Record, Refusal> {
+    let mut after = record.clone();
+    let mut olds = after.superseded.iter_mut();
+    let old = olds.find(|old| old.issued.certificate_id == *certificate);
+    match old {
+        Some(Superseded {
+            ending: Ending::Kept { settled, .. },
+            inactive_at: Some(_),
+            ..
+        }) if !*settled => *settled = true,
+        Some(_) | None => return Err(Refusal::Already),
+    }
+    Ok(after)
+}
+
 pub(crate) fn reset(record: &Record) -> Result<Record, Refusal> {
     if record.state == State::Registered {
         return Err(Refusal::Already);
     }
-    Ok(begun_anew(record, State::Registered))
+    Ok(begun_anew(record, State::Registered, Ending::AtOnce))
 }
 
-pub(crate) fn revoke(record: &Record) -> Result<Record, Refusal> {
-    if record.state == State::Disabled {
+/// What a disabled device still has may be treated otherwise by asking again.
+pub(crate) fn revoke(record: &Record, keep: Option<Disuse>) -> Result<Record, Refusal> {
+    let fate = |ending| match ending {
+        Ending::Kept { disuse, .. } => Some(disuse),
+        Ending::AtOnce | Ending::Grace { .. } => None,
+    };
+    let is_so = |old: &Superseded| fate(old.ending) == keep;
+    if record.state == State::Disabled && record.superseded.iter().all(is_so) {
         return Err(Refusal::Already);
     }
-    Ok(begun_anew(record, State::Disabled))
+    let ending = keep.map_or(Ending::AtOnce, |disuse| Ending::Kept {
+        disuse,
+        settled: false,
+    });
+    Ok(begun_anew(record, State::Disabled, ending))
 }
 
 pub(crate) fn disable(record: &Record) -> Result<Record, Refusal> {
-    match record.state.issued() {
-        Some(_) => Err(Refusal::HasCertificate),
-        None => revoke(record),
+    match (&record.state, record.state.issued()) {
+        (_, Some(_)) => Err(Refusal::HasCertificate),
+        (State::Disabled, None) => Err(Refusal::Already),
+        (
+            State::Registered
+            | State::Requested { .. }
+            | State::Issuing { .. }
+            | State::Vended { .. }
+            | State::Failed { .. },
+            None,
+        ) => Ok(begun_anew(record, State::Disabled, Ending::AtOnce)),
     }
 }
 
@@ -236,19 +270,19 @@ pub(crate) fn replay(
 }
 
 /// A new generation, so that orders of the old one are moot. Every certificate of the old ones has
-/// to go before the device is issued another.
-fn begun_anew(record: &Record, state: State) -> Record {
+/// to go before the device is issued another; one that is kept, as soon as the device may apply again.
+fn begun_anew(record: &Record, state: State, ending: Ending) -> Record {
     let mut after = with(record, state);
     if let Some(issued) = record.state.issued() {
         after.superseded.push(Superseded {
             issued: issued.clone(),
             generation: record.generation,
-            ending: Ending::AtOnce,
+            ending,
             inactive_at: None,
         });
     }
     for old in &mut after.superseded {
-        old.ending = Ending::AtOnce;
+        (old.ending, old.inactive_at) = (ending, None);
     }
     after.generation = record.generation.next();
     after.requested_at = None;

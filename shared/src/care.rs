@@ -65,26 +65,29 @@ pub fn asked_at(record: &Record) -> UnixMillis {
 }
 
 fn care(bundle: Option<UnixMillis>, record: &Record) -> Option<Waiting> {
-    let ends = record.superseded.iter().map(|old| goes_at(old, record));
+    let olds = record.superseded.iter();
+    let ends = olds.filter_map(|old| goes_at(old, record));
     ends.chain(bundle).min().map(|since| Waiting {
         group: Group::Care,
         since,
     })
 }
 
-/// The moment from which a superseded certificate has to go; zero if it is past already.
-fn goes_at(old: &Superseded, record: &Record) -> UnixMillis {
+/// The moment from which a superseded certificate has to go, zero if it is past already; `None` for one that
+/// is kept and needs no more care.
+fn goes_at(old: &Superseded, record: &Record) -> Option<UnixMillis> {
     match (old.ending, old.inactive_at) {
-        (Ending::AtOnce, _) => UnixMillis(0),
-        (Ending::Grace { .. }, Some(at)) => at,
-        (Ending::Grace { .. }, None) if is_confirmed(&record.state) => UnixMillis(0),
-        (Ending::Grace { until }, None) => until,
+        (Ending::Kept { settled: true, .. }, _) => None,
+        (Ending::Grace { .. } | Ending::Kept { .. }, Some(at)) => Some(at),
+        (Ending::AtOnce, _) | (Ending::Kept { .. }, None) => Some(UnixMillis(0)),
+        (Ending::Grace { .. }, None) if is_confirmed(&record.state) => Some(UnixMillis(0)),
+        (Ending::Grace { until }, None) => Some(until),
     }
 }
 
-/// Whether a superseded certificate has to be INACTIVE by now.
+/// Whether a superseded certificate has to be out of use by now.
 pub fn has_to_go(old: &Superseded, record: &Record, now: UnixMillis) -> bool {
-    goes_at(old, record) <= now
+    goes_at(old, record).is_some_and(|at| at <= now)
 }
 
 fn is_confirmed(state: &State) -> bool {

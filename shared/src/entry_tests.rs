@@ -41,7 +41,7 @@ fn life() -> Vec<Record> {
     let verifier = crate::verifier::Verifier::derive(&serial, &token);
     let first = begun(Record::registered(serial, verifier, binding), hand(1));
     let mut rows = vec![first];
-    for (at, event) in [(2, Event::Revoke), (3, Event::Reset)] {
+    for (at, event) in [(2, Event::Revoke { keep: None }), (3, Event::Reset)] {
         let before = rows.last().unwrap();
         let after = next(before, &event).unwrap();
         let deed = Deed::of(&event);

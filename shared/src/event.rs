@@ -6,6 +6,7 @@ use crate::ids::RequestId;
 use crate::lease::Fence;
 use crate::lease::Lease;
 use crate::record::Issued;
+use crate::reprovision::Disuse;
 use crate::reprovision::ReprovisionTerms;
 use crate::request::Generation;
 use crate::request::KeySource;
@@ -102,7 +103,7 @@ pub enum Event {
         /// When.
         now: UnixMillis,
     },
-    /// A superseded certificate was set INACTIVE.
+    /// A superseded certificate was put out of use.
     Deactivate {
         /// Which one.
         certificate: CertificateId,
@@ -116,8 +117,16 @@ pub enum Event {
     },
     /// An operator lets the device apply again; what it had has to go first.
     Reset,
+    /// A certificate that is kept has stayed out of use for long enough: nobody looks after it any more.
+    Settle {
+        /// Which one.
+        certificate: CertificateId,
+    },
     /// An operator takes the device's certificate away and bars it.
-    Revoke,
+    Revoke {
+        /// As what the certificate is kept; `None` if it is to be deleted.
+        keep: Option<Disuse>,
+    },
     /// An operator bars a device that has no certificate.
     Disable,
     /// An operator lets a disabled device apply.

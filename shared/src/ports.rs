@@ -17,6 +17,7 @@ use crate::nonce::NonceKey;
 use crate::record::Binding;
 use crate::record::Issued;
 use crate::record::Record;
+use crate::reprovision::Disuse;
 use crate::secret::PrivateKeyPem;
 use crate::time::UnixMillis;
 
@@ -162,10 +163,11 @@ pub trait Issuer: Send + Sync {
         certificate: &CertificateId,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Makes the certificate INACTIVE; repeatable, and `Ok` for one that is gone.
-    fn deactivate(
+    /// Makes the certificate INACTIVE or REVOKED; repeatable, and `Ok` for one that is gone.
+    fn put_out_of_use(
         &self,
         certificate: &CertificateId,
+        disuse: Disuse,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
     /// Deactivates, detaches and deletes the certificate, so that nobody can activate it again;

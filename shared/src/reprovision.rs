@@ -22,6 +22,9 @@ pub enum Reprovision {
 }
 
 impl Reprovision {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Never, Self::Redeliver, Self::Replace];
+
     /// The policy's name, as stored and configured.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -33,8 +36,7 @@ impl Reprovision {
 
     /// Reads [`Reprovision::as_str`] back.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
-        let known = [Self::Never, Self::Redeliver, Self::Replace];
-        let found = known.into_iter().find(|policy| policy.as_str() == text);
+        let found = Self::ALL.into_iter().find(|policy| policy.as_str() == text);
         found.ok_or_else(|| Malformed::new("reprovision", "must be never, redeliver or replace"))
     }
 }
@@ -58,7 +60,7 @@ pub struct Superseded {
     pub generation: Generation,
     /// When it has to go.
     pub ending: Ending,
-    /// When it was set INACTIVE; it is deleted some time later.
+    /// When it was put out of use; it is deleted, or left alone for good, some time later.
     pub inactive_at: Option<UnixMillis>,
 }
 
@@ -73,6 +75,42 @@ pub enum Ending {
         /// The end of the grace.
         until: UnixMillis,
     },
+    /// It is put out of use at once, and then kept until the device is enabled again: an operator has
+    /// revoked it and wants to see it in AWS IoT.
+    Kept {
+        /// As what it is kept.
+        disuse: Disuse,
+        /// Whether it has stayed so for long enough that nobody looks after it any more.
+        settled: bool,
+    },
+}
+
+/// How a certificate is put out of use, by AWS IoT's names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Disuse {
+    /// `INACTIVE`: nobody can connect with it.
+    Inactive,
+    /// `REVOKED`: the same, and it says so.
+    Revoked,
+}
+
+impl Disuse {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Inactive, Self::Revoked];
+
+    /// AWS IoT's name of it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Inactive => "INACTIVE",
+            Self::Revoked => "REVOKED",
+        }
+    }
+
+    /// Reads [`Disuse::as_str`] back.
+    pub fn parse(text: &str) -> Result<Self, Malformed> {
+        let found = Self::ALL.into_iter().find(|disuse| disuse.as_str() == text);
+        found.ok_or_else(|| Malformed::new("disuse", "must be INACTIVE or REVOKED"))
+    }
 }
 
 /// How many certificates were created for a device on one day: what a fault or a device that loops
@@ -123,11 +161,7 @@ mod tests {
 
     #[test]
     fn policies_read_back() {
-        for policy in [
-            Reprovision::Never,
-            Reprovision::Redeliver,
-            Reprovision::Replace,
-        ] {
+        for policy in Reprovision::ALL {
             assert_eq!(Reprovision::parse(policy.as_str()), Ok(policy));
         }
         assert!(Reprovision::parse("always").is_err());

@@ -171,10 +171,12 @@ pub enum Deed {
     Resend,
     /// It was given up after that.
     Abandon,
-    /// A former certificate was set INACTIVE.
+    /// A former certificate was put out of use.
     Deactivate,
     /// A former certificate was deleted.
     Forget,
+    /// A former certificate that is kept needs no more care.
+    Settle,
     /// An operator let the device apply again.
     Reset,
     /// An operator took its certificate and barred it.
@@ -191,7 +193,7 @@ pub enum Deed {
 
 impl Deed {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Import,
         Self::Apply,
         Self::Claim,
@@ -206,6 +208,7 @@ impl Deed {
         Self::Abandon,
         Self::Deactivate,
         Self::Forget,
+        Self::Settle,
         Self::Reset,
         Self::Revoke,
         Self::Disable,
@@ -231,6 +234,7 @@ impl Deed {
             Self::Abandon => "abandon",
             Self::Deactivate => "deactivate",
             Self::Forget => "forget",
+            Self::Settle => "settle",
             Self::Reset => "reset",
             Self::Revoke => "revoke",
             Self::Disable => "disable",
@@ -263,7 +267,8 @@ impl Deed {
             Event::Deactivate { .. } => Self::Deactivate,
             Event::Forget { .. } => Self::Forget,
             Event::Reset => Self::Reset,
-            Event::Revoke => Self::Revoke,
+            Event::Settle { .. } => Self::Settle,
+            Event::Revoke { .. } => Self::Revoke,
             Event::Disable => Self::Disable,
             Event::Enable => Self::Enable,
             Event::Replay { .. } => Self::Replay,

@@ -67,7 +67,8 @@ pub fn next(record: &Record, event: &Event) -> Result<Record, Refusal> {
         Event::Deactivate { certificate, now } => aftercare::deactivate(record, certificate, *now)?,
         Event::Forget { certificate } => aftercare::forget(record, certificate)?,
         Event::Reset => aftercare::reset(record)?,
-        Event::Revoke => aftercare::revoke(record)?,
+        Event::Settle { certificate } => aftercare::settle(record, certificate)?,
+        Event::Revoke { keep } => aftercare::revoke(record, *keep)?,
         Event::Disable => aftercare::disable(record)?,
         Event::Enable => aftercare::enable(record)?,
         Event::Replay {

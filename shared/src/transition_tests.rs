@@ -15,12 +15,14 @@ use crate::lease::Epoch;
 use crate::record::Attributes;
 use crate::record::Binding;
 use crate::record::BundleRef;
+use crate::reprovision::Disuse;
 use crate::reprovision::Ending;
 use crate::request::Generation;
 use crate::request::KeySource;
 use crate::secret::DeviceToken;
 use crate::verifier::Verifier;
 
+const REVOKE: Event = Event::Revoke { keep: None };
 const NOW: UnixMillis = UnixMillis(1_000);
 
 /// The request of a device in keys mode, in one generation or another.
@@ -679,10 +681,10 @@ fn the_operators_events_in_every_state() {
     assert_table(&Event::Reset, reset);
     let mut revoke = ["Disabled"; 12];
     revoke[0] = "Already";
-    assert_table(&Event::Revoke, revoke);
+    assert_table(&REVOKE, revoke);
     for (name, state) in states() {
         let before = record(state);
-        for event in [Event::Reset, Event::Revoke] {
+        for event in [Event::Reset, REVOKE] {
             let Ok(after) = next(&before, &event) else {
                 continue;
             };
@@ -697,6 +699,67 @@ fn the_operators_events_in_every_state() {
                     .all(|old| old.ending == Ending::AtOnce)
             );
         }
+    }
+}
+
+#[test]
+fn what_is_revoked_may_be_kept_until_the_device_is_enabled() {
+    let keep = |disuse| Event::Revoke { keep: Some(disuse) };
+    let kept = |disuse, settled| Ending::Kept { disuse, settled };
+    let revoked = next(&record(vended(CONFIRMED)), &keep(Disuse::Inactive)).unwrap();
+    assert_eq!(revoked.state, State::Disabled);
+    assert_eq!(revoked.superseded[0].ending, kept(Disuse::Inactive, false));
+    assert_eq!(
+        next(&revoked, &keep(Disuse::Inactive)),
+        Err(Refusal::Already)
+    );
+    assert_eq!(next(&revoked, &Event::Disable), Err(Refusal::Already));
+
+    let certificate = issued("a").certificate_id;
+    let settle = Event::Settle {
+        certificate: certificate.clone(),
+    };
+    assert_eq!(
+        next(&revoked, &settle),
+        Err(Refusal::Already),
+        "not INACTIVE yet"
+    );
+    let deactivate = Event::Deactivate {
+        certificate,
+        now: NOW,
+    };
+    let inactive = next(&revoked, &deactivate).unwrap();
+    assert_eq!(crate::care::waiting(&inactive).unwrap().since, NOW);
+    let settled = next(&inactive, &settle).unwrap();
+    assert_eq!(settled.superseded[0].ending, kept(Disuse::Inactive, true));
+    assert_eq!(
+        crate::care::waiting(&settled),
+        None,
+        "nobody looks after it"
+    );
+    assert_eq!(next(&settled, &settle), Err(Refusal::Already));
+
+    let otherwise = next(&settled, &keep(Disuse::Revoked)).unwrap();
+    assert_eq!(otherwise.superseded[0].ending, kept(Disuse::Revoked, false));
+    assert_eq!(otherwise.superseded[0].inactive_at, None, "it is set anew");
+    let deleted = next(&settled, &REVOKE).unwrap();
+    assert_eq!(deleted.superseded[0].ending, Ending::AtOnce);
+    let enabled = next(&settled, &Event::Enable).unwrap();
+    assert_eq!(enabled.superseded[0].ending, Ending::AtOnce);
+    assert_eq!(crate::care::waiting(&enabled).unwrap().since, UnixMillis(0));
+}
+
+#[test]
+fn a_certificate_that_is_not_kept_is_never_settled() {
+    let replaced = next(
+        &record(vended(CONFIRMED)),
+        &apply_for(another_key(), Reprovision::Replace),
+    );
+    let revoked = next(&record(vended(CONFIRMED)), &REVOKE);
+    for before in [replaced.unwrap(), revoked.unwrap()] {
+        let certificate = issued("a").certificate_id;
+        let settle = Event::Settle { certificate };
+        assert_eq!(next(&before, &settle), Err(Refusal::Already));
     }
 }
 

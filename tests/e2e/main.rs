@@ -25,6 +25,7 @@ mod readme;
 mod runbooks;
 mod sweep;
 mod trail;
+mod versions;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -75,6 +76,7 @@ fn trials(runtime: &Arc<Runtime>, lab: &Shared) -> Vec<Trial> {
         messages::a_message_delivered_twice_changes_nothing,
         messages::poison_is_parked_with_its_reason,
         messages::a_dead_letter_is_replayed_once_its_cause_is_mended,
+        versions::what_a_later_version_adds_outlives_our_writes,
         calls::calls_for_one_certificate,
         batch::a_factory_s_batch_that_is_interrupted_loses_nothing,
         batch::a_batch_that_is_taken_back_leaves_what_is_done,

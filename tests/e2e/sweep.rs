@@ -12,6 +12,7 @@ use cvm_shared::csr::Csr;
 use cvm_shared::event::Event;
 use cvm_shared::ports::Clock;
 use cvm_shared::ports::Issuer as _;
+use cvm_shared::reprovision::Disuse;
 use cvm_shared::request::KeySource;
 use cvm_shared::request::Request;
 use cvm_shared::state::State;
@@ -62,7 +63,9 @@ async fn the_janitors_own_function_goes_round(lab: Arc<Lab>) {
         .unwrap();
     let vended = lab.vended(serial, Duration::from_mins(1)).await;
     let certificate = vended.state.issued().unwrap().certificate_id.to_string();
-    lab.put(&next(&vended, &Event::Revoke).unwrap()).await;
+    lab.put(&next(&vended, &Event::Revoke { keep: None }).unwrap())
+        .await;
+    let to_keep = vended_and_revoked(&lab, "E2E-kept").await;
     // And one whose order is lost.
     let mut lost = lab.device("E2E-lost");
     let request = Request::new(&lost.serial, lost.generation, KeySource::Service);
@@ -83,9 +86,26 @@ async fn the_janitors_own_function_goes_round(lab: Arc<Lab>) {
     assert_eq!(told["complete"], true, "{told}");
     assert_eq!(told["removed"], 1, "{told}");
     assert!(told["resent"].as_u64() >= Some(1), "{told}");
-    assert!(!lab.active().await.contains(&certificate));
+    assert_eq!(told["deactivated"], 1, "{told}");
+    let active = lab.active().await;
+    assert!(!active.contains(&certificate) && !active.contains(&to_keep));
+    let kept = &lab.row("E2E-kept").await.superseded[0];
+    assert!(kept.inactive_at.is_some());
     assert_eq!(lab.row(serial).await.superseded, []);
     lab.vended("E2E-lost", Duration::from_mins(1)).await;
+}
+
+/// A device whose certificate is to be kept; the certificate's id.
+async fn vended_and_revoked(lab: &Lab, serial: &str) -> String {
+    lab.put(&lab.device(serial)).await;
+    let csr = sample::csr_pem_of(serial);
+    let answer = lab.submit(serial, sample::TOKEN, Some(&csr)).await;
+    answer.error_for_status().unwrap();
+    let vended = lab.vended(serial, Duration::from_mins(1)).await;
+    let keep = Some(Disuse::Revoked);
+    lab.put(&next(&vended, &Event::Revoke { keep }).unwrap())
+        .await;
+    vended.state.issued().unwrap().certificate_id.to_string()
 }
 
 async fn an_orphan_is_swept_and_everything_else_stays(lab: Arc<Lab>) {

@@ -11,6 +11,7 @@ use cvm_shared::ids::CertificateId;
 use cvm_shared::ports::Clock as _;
 use cvm_shared::ports::Issuer as _;
 use cvm_shared::record::Record;
+use cvm_shared::reprovision::Disuse;
 use cvm_shared::state::State;
 use cvm_shared::transition::next;
 use cvm_testkit::faults::Fault;
@@ -315,7 +316,7 @@ async fn a_revoked_devices_certificate_is_deleted() {
     let id = row(&site).state.issued().unwrap().certificate_id.clone();
     site.world
         .registry
-        .put(next(&row(&site), &Event::Revoke).unwrap());
+        .put(next(&row(&site), &Event::Revoke { keep: None }).unwrap());
     assert_eq!(sweep(&site, SWEEP_TERMS).await.removed, 1);
     assert!(!exists(&site, &id) && site.world.vault.is_empty());
     let after = row(&site);
@@ -323,6 +324,40 @@ async fn a_revoked_devices_certificate_is_deleted() {
         (after.state, after.superseded),
         (State::Disabled, Vec::new())
     );
+}
+
+/// Also one that a worker wakes up which had stalled before it activated it.
+#[tokio::test]
+async fn a_revoked_certificate_may_be_kept() {
+    for disuse in Disuse::ALL {
+        let site = quiet();
+        submit(&site, &sample::csr_pem()).await;
+        site.settle(5).await;
+        let id = row(&site).state.issued().unwrap().certificate_id.clone();
+        let revoke = Event::Revoke { keep: Some(disuse) };
+        site.world.registry.put(next(&row(&site), &revoke).unwrap());
+        let is_kept = || {
+            let known = site.world.issuer.certificates()[&id].clone();
+            !known.active && known.revoked == (disuse == Disuse::Revoked)
+        };
+        assert_eq!(sweep(&site, SWEEP_TERMS).await.deactivated, 1);
+        assert!(is_kept() && site.world.vault.is_empty());
+        site.world.issuer.activate(&id).await.unwrap();
+        site.world.clock.advance(15 * MINUTE);
+        assert_eq!(sweep(&site, SWEEP_TERMS).await.deactivated, 0, "again");
+        assert!(is_kept());
+        site.world.clock.advance(HOUR);
+        assert_eq!(sweep(&site, SWEEP_TERMS).await.deactivated, 1, "for good");
+        assert_eq!(sweep(&site, SWEEP_TERMS).await.rows, 0);
+        site.world.clock.advance(24 * HOUR);
+        assert_eq!(sweep(&site, SWEEP_TERMS).await.orphans, 0);
+        assert!(is_kept() && row(&site).names(&id));
+
+        let enabled = next(&row(&site), &Event::Enable).unwrap();
+        site.world.registry.put(enabled);
+        assert_eq!(sweep(&site, SWEEP_TERMS).await.removed, 1);
+        assert!(!exists(&site, &id));
+    }
 }
 
 #[tokio::test]

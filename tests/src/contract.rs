@@ -17,6 +17,7 @@ use cvm_shared::record::Binding;
 use cvm_shared::record::BundleRef;
 use cvm_shared::record::Issued;
 use cvm_shared::record::Record;
+use cvm_shared::reprovision::Disuse;
 use cvm_shared::reprovision::Reprovision;
 use cvm_shared::reprovision::ReprovisionTerms;
 use cvm_shared::request::KeySource;
@@ -76,7 +77,9 @@ async fn a_life_is_written_and_read_back<R: Registry>(registry: &R, seed: impl A
     }
 }
 
-fn life(row: &Record, key: &KeySource) -> Vec<Event> {
+/// The events of a life in which every kind of write occurs: with a certificate that is lost, another that is revoked
+/// and kept, and a reset.
+pub fn life(row: &Record, key: &KeySource) -> Vec<Event> {
     let request = Request::new(&row.serial, row.generation, key.clone());
     let (first, second) = (lease(row, 1, 1), lease(row, 2, 2));
     let claim = |lease: &Lease| Event::Claim {
@@ -121,11 +124,17 @@ fn life(row: &Record, key: &KeySource) -> Vec<Event> {
             request: request.id.clone(),
             now: NOW,
         },
-        Event::Revoke,
+        Event::Revoke {
+            keep: Some(Disuse::Revoked),
+        },
         Event::Deactivate {
             certificate: issued("b").certificate_id,
             now: NOW,
         },
+        Event::Settle {
+            certificate: issued("b").certificate_id,
+        },
+        Event::Revoke { keep: None },
         Event::Forget {
             certificate: issued("b").certificate_id,
         },
@@ -143,7 +152,8 @@ fn lease(row: &Record, claims: u64, owner: u8) -> Lease {
     }
 }
 
-pub(crate) fn issued(tag: &str) -> Issued {
+/// What a row says of a certificate with this tag.
+pub fn issued(tag: &str) -> Issued {
     Issued {
         certificate_id: tag.repeat(64).try_into().unwrap(),
         certificate_arn: format!("arn:aws:iot:eu-west-1:1:cert/{tag}"),

@@ -11,6 +11,7 @@ use cvm_shared::ports::Issuer;
 use cvm_shared::ports::Removal;
 use cvm_shared::record::Binding;
 use cvm_shared::record::Record;
+use cvm_shared::reprovision::Disuse;
 use cvm_shared::request::KeySource;
 use cvm_shared::request::Request;
 use cvm_shared::state::Delivery;
@@ -135,12 +136,20 @@ pub async fn inventory<I: Issuer + Inventory>(issuer: &I, binding: &Binding) {
         issuer.remove_unused(&used.names.id).await,
         Ok(Removal::InUse)
     );
-    issuer.deactivate(&used.names.id).await.unwrap();
-    // INACTIVE, but attached: still somebody's.
-    assert_eq!(
-        issuer.remove_unused(&used.names.id).await,
-        Ok(Removal::InUse)
-    );
+    for disuse in Disuse::ALL {
+        issuer.put_out_of_use(&used.names.id, disuse).await.unwrap();
+        let listed = all(issuer).await;
+        let (_, _, inactive) = listed
+            .iter()
+            .find(|(id, _, _)| *id == used.names.id)
+            .unwrap();
+        assert_eq!(*inactive, disuse == Disuse::Inactive, "{disuse:?}");
+        // But attached: still somebody's.
+        assert_eq!(
+            issuer.remove_unused(&used.names.id).await,
+            Ok(Removal::InUse)
+        );
+    }
     for _ in 0..2 {
         assert_eq!(
             issuer.remove_unused(&unused.names.id).await,
@@ -148,7 +157,8 @@ pub async fn inventory<I: Issuer + Inventory>(issuer: &I, binding: &Binding) {
         );
     }
     assert_eq!(issuer.pem(&unused.names.id).await, Ok(None));
-    issuer.deactivate(&unused.names.id).await.unwrap();
+    let gone = issuer.put_out_of_use(&unused.names.id, Disuse::Revoked);
+    gone.await.unwrap();
     issuer.retire(&used.names, binding).await.unwrap();
 }
 

@@ -26,6 +26,7 @@ use cvm_shared::ports::Vault;
 use cvm_shared::record::Binding;
 use cvm_shared::record::Issued;
 use cvm_shared::record::Record;
+use cvm_shared::reprovision::Disuse;
 use cvm_shared::secret::PrivateKeyPem;
 use cvm_shared::time::UnixMillis;
 use std::time::Duration;
@@ -192,10 +193,13 @@ impl<P: Issuer> Issuer for Faulty<P> {
             .await
     }
 
-    async fn deactivate(&self, certificate: &CertificateId) -> Result<(), Failure> {
-        self.faults
-            .call("issuer.deactivate", || self.port.deactivate(certificate))
-            .await
+    async fn put_out_of_use(
+        &self,
+        certificate: &CertificateId,
+        disuse: Disuse,
+    ) -> Result<(), Failure> {
+        let call = || self.port.put_out_of_use(certificate, disuse);
+        self.faults.call("issuer.put_out_of_use", call).await
     }
 
     async fn retire(&self, certificate: &CertificateRef, binding: &Binding) -> Result<(), Failure> {

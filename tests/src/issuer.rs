@@ -21,6 +21,7 @@ use cvm_shared::ports::Page;
 use cvm_shared::ports::Removal;
 use cvm_shared::record::Binding;
 use cvm_shared::record::Issued;
+use cvm_shared::reprovision::Disuse;
 use cvm_shared::secret::PrivateKeyPem;
 use cvm_shared::time::UnixMillis;
 use rcgen::CertificateParams;
@@ -36,6 +37,8 @@ use crate::time::HandClock;
 pub struct Registered {
     /// Whether it is ACTIVE.
     pub active: bool,
+    /// Whether it is REVOKED.
+    pub revoked: bool,
     /// The policies attached to it.
     pub policies: BTreeSet<String>,
     /// The Things attached to it.
@@ -197,15 +200,20 @@ impl Issuer for MemoryIssuer {
 
     async fn activate(&self, certificate: &CertificateId) -> Result<(), Failure> {
         let mut inside = self.inside.lock().unwrap();
-        inside.certificate(certificate)?.active = true;
+        let known = inside.certificate(certificate)?;
+        (known.active, known.revoked) = (true, false);
         inside.observe();
         Ok(())
     }
 
-    async fn deactivate(&self, certificate: &CertificateId) -> Result<(), Failure> {
+    async fn put_out_of_use(
+        &self,
+        certificate: &CertificateId,
+        disuse: Disuse,
+    ) -> Result<(), Failure> {
         let mut inside = self.inside.lock().unwrap();
         if let Ok(known) = inside.certificate(certificate) {
-            known.active = false;
+            (known.active, known.revoked) = (false, disuse == Disuse::Revoked);
         }
         Ok(())
     }
@@ -229,7 +237,7 @@ impl Inventory for MemoryIssuer {
         let more = all.len() > first + SIZE;
         let listed = |(id, known): (CertificateId, Registered)| Listed {
             id,
-            inactive: !known.active,
+            inactive: !known.active && !known.revoked,
             created_at: known.created_at,
         };
         Ok(Page {

@@ -7,7 +7,10 @@ use cvm_shared::bundle::digest;
 use cvm_shared::event::Event;
 use cvm_shared::ports::Backlog as _;
 use cvm_shared::ports::Clock as _;
+use cvm_shared::reprovision::Disuse;
+use cvm_shared::reprovision::Ending;
 use cvm_shared::reprovision::Reprovision;
+use cvm_shared::reprovision::Superseded;
 use cvm_shared::seal::is_sealed;
 use cvm_shared::state::State;
 use cvm_shared::transition::next;
@@ -34,6 +37,8 @@ pub(crate) enum Life {
     Expired,
     /// Served and confirmed, then reset by an operator.
     Reset,
+    /// Served and confirmed, revoked and kept REVOKED, enabled and served again.
+    Kept,
     /// The queue loses the order.
     LostOrder,
     /// The policy is missing at first, and the dead letter is replayed.
@@ -69,6 +74,7 @@ impl Life {
             }
             Self::Expired => expired(site).await,
             Self::Reset => reset(site).await,
+            Self::Kept => kept(site).await,
             Self::LostOrder => lost_order(site).await,
             Self::Mended => mended(site).await,
         }
@@ -107,6 +113,25 @@ async fn reset(site: &Site) {
     // The operator's tool is not under test here.
     let row = site.world.registry.row(&sample::serial("SN-1")).unwrap();
     site.world.registry.put(next(&row, &Event::Reset).unwrap());
+    served(site, Some(&sample::csr_pem())).await;
+}
+
+async fn kept(site: &Site) {
+    served(site, Some(&sample::csr_pem())).await;
+    let serial = sample::serial("SN-1");
+    let revoke = Event::Revoke {
+        keep: Some(Disuse::Revoked),
+    };
+    let row = site.world.registry.row(&serial).unwrap();
+    site.world.registry.put(next(&row, &revoke).unwrap());
+    swept(site).await;
+    let row = site.world.registry.row(&serial).unwrap();
+    let settled = |old: &Superseded| matches!(old.ending, Ending::Kept { settled: true, .. });
+    assert!(row.superseded.iter().all(settled), "{row:?}");
+    let certificates = site.world.issuer.certificates();
+    let revoked = certificates.values().filter(|known| known.revoked);
+    assert_eq!(revoked.count(), 1, "{certificates:?}");
+    site.world.registry.put(next(&row, &Event::Enable).unwrap());
     served(site, Some(&sample::csr_pem())).await;
 }
 

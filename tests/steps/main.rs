@@ -48,6 +48,11 @@ async fn every_fault_at_every_call_after_a_reset() {
 }
 
 #[tokio::test]
+async fn every_fault_at_every_call_after_a_certificate_was_kept() {
+    matrix(Life::Kept, 2).await;
+}
+
+#[tokio::test]
 async fn every_fault_at_every_call_after_the_order_was_lost() {
     matrix(Life::LostOrder, 1).await;
 }

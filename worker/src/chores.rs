@@ -9,6 +9,7 @@ use cvm_shared::ids::CertificateId;
 use cvm_shared::message::Order;
 use cvm_shared::record::Issued;
 use cvm_shared::record::Record;
+use cvm_shared::reprovision::Disuse;
 use cvm_shared::reprovision::Ending;
 use cvm_shared::reprovision::Superseded;
 use cvm_shared::request::Request;
@@ -24,7 +25,7 @@ pub struct CareTerms {
     /// How often the order of a stuck row is sent again before it is given up.
     pub resends: u32,
     /// How long a superseded certificate stays INACTIVE before it is deleted, so that an operator
-    /// can still have it back.
+    /// can still have it back; and how long one that is kept is looked after.
     pub keep_inactive: Duration,
 }
 
@@ -39,6 +40,15 @@ pub enum Chore {
     Expire(BundleKey),
     /// Set a superseded certificate INACTIVE.
     Deactivate(CertificateId),
+    /// Put a superseded certificate out of use and shred its bundle.
+    Keep {
+        /// Both.
+        issued: Issued,
+        /// As what it is kept.
+        disuse: Disuse,
+        /// Whether it has stayed so for long enough.
+        settle: bool,
+    },
     /// Delete a superseded certificate and its bundle.
     Remove(Issued),
 }
@@ -81,14 +91,23 @@ fn stuck(record: &Record, request: &Request, now: UnixMillis, terms: &CareTerms)
     }))
 }
 
-/// While one is kept INACTIVE it is set INACTIVE again in every round: a worker that had stalled before
-/// it activated this very certificate may have woken up since.
+/// While one stays INACTIVE it is set INACTIVE again in every round: a worker that had stalled before it
+/// activated this very certificate may have woken up since.
+///
+/// Load-bearing for one that is kept for good: no call of a worker has its effect `keep_inactive` after the row
+/// was taken from it. A function lives for 15 minutes at most (AWS Lambda quotas).
 fn part_with(old: &Superseded, now: UnixMillis, terms: &CareTerms) -> Chore {
-    let kept = |at: UnixMillis| now.since(at) < terms.keep_inactive;
-    match (old.ending, old.inactive_at) {
-        (Ending::Grace { .. }, at) if at.is_none_or(kept) => {
+    let fresh = |at: UnixMillis| now.since(at) < terms.keep_inactive;
+    let looked_after = old.inactive_at.is_none_or(fresh);
+    match old.ending {
+        Ending::Kept { disuse, .. } => Chore::Keep {
+            issued: old.issued.clone(),
+            disuse,
+            settle: !looked_after,
+        },
+        Ending::Grace { .. } if looked_after => {
             Chore::Deactivate(old.issued.certificate_id.clone())
         }
-        (Ending::Grace { .. } | Ending::AtOnce, _) => Chore::Remove(old.issued.clone()),
+        Ending::Grace { .. } | Ending::AtOnce => Chore::Remove(old.issued.clone()),
     }
 }

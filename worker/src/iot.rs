@@ -23,6 +23,7 @@ use cvm_shared::ports::NewCertificate;
 use cvm_shared::ports::Removal;
 use cvm_shared::record::Binding;
 use cvm_shared::record::Issued;
+use cvm_shared::reprovision::Disuse;
 use cvm_shared::secret::PrivateKeyPem;
 use futures_util::join;
 use tokio::sync::OnceCell;
@@ -297,11 +298,16 @@ impl<C: Clock> Issuer for AwsIssuer<C> {
             .await
     }
 
-    async fn deactivate(&self, certificate: &CertificateId) -> Result<(), Failure> {
-        match self
-            .set_status(certificate, CertificateStatus::Inactive)
-            .await
-        {
+    async fn put_out_of_use(
+        &self,
+        certificate: &CertificateId,
+        disuse: Disuse,
+    ) -> Result<(), Failure> {
+        let status = match disuse {
+            Disuse::Inactive => CertificateStatus::Inactive,
+            Disuse::Revoked => CertificateStatus::Revoked,
+        };
+        match self.set_status(certificate, status).await {
             Ok(()) | Err(Failure::CertificateGone) => Ok(()),
             Err(failure) => Err(failure),
         }
@@ -319,7 +325,8 @@ impl<C: Clock> Issuer for AwsIssuer<C> {
             if self.delete(&certificate.id).await? == Removal::Gone {
                 return Ok(());
             }
-            self.deactivate(&certificate.id).await?;
+            self.put_out_of_use(&certificate.id, Disuse::Inactive)
+                .await?;
             self.detach(certificate, binding).await?;
             self.clock.sleep(pause).await;
         }

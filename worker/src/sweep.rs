@@ -20,6 +20,7 @@ use cvm_shared::ports::Registry;
 use cvm_shared::ports::Vault;
 use cvm_shared::record::Issued;
 use cvm_shared::record::Record;
+use cvm_shared::reprovision::Disuse;
 use cvm_shared::time::UnixMillis;
 use cvm_shared::trail::Author;
 use cvm_shared::trail::Hand;
@@ -83,7 +84,7 @@ pub struct Summary {
     pub abandoned: u64,
     /// Bundles that had expired.
     pub expired: u64,
-    /// Superseded certificates that were set INACTIVE.
+    /// Superseded certificates that were put out of use, or have stayed so for long enough.
     pub deactivated: u64,
     /// Superseded certificates that were deleted.
     pub removed: u64,
@@ -195,9 +196,23 @@ where
                 Event::Expire { now }
             }
             Chore::Deactivate(certificate) => {
-                self.issuer.deactivate(certificate).await?;
+                let inactive = Disuse::Inactive;
+                self.issuer.put_out_of_use(certificate, inactive).await?;
                 let certificate = certificate.clone();
                 Event::Deactivate { certificate, now }
+            }
+            Chore::Keep {
+                issued,
+                disuse,
+                settle,
+            } => {
+                self.put_away(issued, *disuse).await?;
+                let certificate = issued.certificate_id.clone();
+                if *settle {
+                    Event::Settle { certificate }
+                } else {
+                    Event::Deactivate { certificate, now }
+                }
             }
             Chore::Remove(issued) => {
                 self.destroy(row, issued).await?;
@@ -209,6 +224,12 @@ where
         let hand = Hand::new(Author::Janitor, now);
         let written = write(&self.registry, &hand, row.clone(), |_| event.clone()).await?;
         Ok(matches!(written, Written::Applied(_)))
+    }
+
+    async fn put_away(&self, issued: &Issued, disuse: Disuse) -> Result<(), Failure> {
+        let certificate = &issued.certificate_id;
+        self.issuer.put_out_of_use(certificate, disuse).await?;
+        self.vault.shred(&issued.bundle.key).await
     }
 
     async fn destroy(&self, row: &Record, issued: &Issued) -> Result<(), Failure> {
@@ -234,6 +255,7 @@ fn name(chore: &Chore) -> &'static str {
         Chore::Abandon => "abandon",
         Chore::Expire(_) => "expire",
         Chore::Deactivate(_) => "deactivate",
+        Chore::Keep { .. } => "keep",
         Chore::Remove(_) => "remove",
     }
 }
@@ -243,7 +265,7 @@ fn counter<'a>(summary: &'a mut Summary, chore: &Chore) -> &'a mut u64 {
         Chore::Resend(_) => &mut summary.resent,
         Chore::Abandon => &mut summary.abandoned,
         Chore::Expire(_) => &mut summary.expired,
-        Chore::Deactivate(_) => &mut summary.deactivated,
+        Chore::Deactivate(_) | Chore::Keep { .. } => &mut summary.deactivated,
         Chore::Remove(_) => &mut summary.removed,
     }
 }

@@ -22,7 +22,10 @@ fn rows() -> (Record, Record) {
     let imported = begun(sample::device("SN-1"), hand.clone());
     let registry = MemoryRegistry::default();
     registry.put(imported.clone());
-    let written = write(&registry, &hand, imported.clone(), |_| Event::Revoke).now_or_never();
+    let written = write(&registry, &hand, imported.clone(), |_| Event::Revoke {
+        keep: None,
+    })
+    .now_or_never();
     let Some(Ok(Written::Applied(revoked))) = written else {
         panic!("{written:?}");
     };

@@ -8,6 +8,7 @@ use cvm_shared::ids::SerialNumber;
 use cvm_shared::record::Record;
 use cvm_shared::record::Resent;
 use cvm_shared::reprovision::Creates;
+use cvm_shared::reprovision::Disuse;
 use cvm_shared::reprovision::Ending;
 use cvm_shared::reprovision::Reprovision;
 use cvm_shared::reprovision::Superseded;
@@ -77,8 +78,13 @@ fn superseded(old: &Superseded) -> AttributeValue {
     let mut map = Writer::default();
     write_issued(&mut map, &old.issued);
     map.number("generation", old.generation.0);
-    if let Ending::Grace { until } = old.ending {
-        map.number("graceUntil", until.0);
+    match old.ending {
+        Ending::AtOnce => {}
+        Ending::Grace { until } => map.number("graceUntil", until.0),
+        Ending::Kept { disuse, settled } => {
+            map.text("kept", disuse.as_str());
+            map.number("settled", u8::from(settled));
+        }
     }
     if let Some(at) = old.inactive_at {
         map.number("inactiveAt", at.0);
@@ -109,11 +115,19 @@ pub(crate) fn read_care(item: &Reader<'_>) -> Result<Care, Failure> {
 fn read_superseded(value: &AttributeValue) -> Result<Superseded, Failure> {
     let map = value.as_m().map_err(|_| corrupt("superseded"))?;
     let map = Reader(map);
-    let until = map.optional_number("graceUntil")?.map(UnixMillis);
     Ok(Superseded {
         issued: read_issued(&map)?.ok_or_else(|| corrupt("superseded"))?,
         generation: Generation(map.number("generation")?),
-        ending: until.map_or(Ending::AtOnce, |until| Ending::Grace { until }),
+        ending: read_ending(&map)?,
         inactive_at: map.optional_number("inactiveAt")?.map(UnixMillis),
     })
+}
+
+fn read_ending(map: &Reader<'_>) -> Result<Ending, Failure> {
+    if let Some(disuse) = map.optional_id("kept", Disuse::parse)? {
+        let settled = map.number::<u8>("settled")? > 0;
+        return Ok(Ending::Kept { disuse, settled });
+    }
+    let until = map.optional_number("graceUntil")?.map(UnixMillis);
+    Ok(until.map_or(Ending::AtOnce, |until| Ending::Grace { until }))
 }

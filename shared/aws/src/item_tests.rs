@@ -2,6 +2,7 @@
 
 use cvm_shared::record::Resent;
 use cvm_shared::reprovision::Creates;
+use cvm_shared::reprovision::Disuse;
 use cvm_shared::reprovision::Ending;
 use cvm_shared::reprovision::Reprovision;
 use cvm_shared::reprovision::Superseded;
@@ -127,7 +128,13 @@ fn what_the_janitor_lives_by_reads_back() {
     let grace = Ending::Grace {
         until: UnixMillis(8),
     };
-    for (ending, inactive_at) in [(Ending::AtOnce, None), (grace, Some(UnixMillis(7)))] {
+    let kept = |disuse, settled| Ending::Kept { disuse, settled };
+    for (ending, inactive_at) in [
+        (Ending::AtOnce, None),
+        (grace, Some(UnixMillis(7))),
+        (kept(Disuse::Inactive, false), None),
+        (kept(Disuse::Revoked, true), Some(UnixMillis(7))),
+    ] {
         let mut record = record(State::Registered);
         record.reprovision = Some(Reprovision::Replace);
         record.creates = Creates {

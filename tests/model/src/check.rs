@@ -14,7 +14,7 @@ use crate::world::World;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rule {
     /// I1: at most one ACTIVE certificate in each generation. Beside the newest there is at most one that
-    /// was replaced and has its grace, and none that has to go at once.
+    /// was replaced and has its grace, and none that has to go at once. None that is kept for good is ACTIVE.
     OneActive,
     /// I2: Vended means that the certificate is there, ACTIVE and attached, and its bundle is there
     /// while it waits. What a fault has destroyed, and a bundle whose
@@ -91,12 +91,14 @@ fn one_active(world: &World, view: &View) -> Option<Breach> {
     let new = new.count();
     let banned = |cert: u8| old(cert).is_some_and(|old| old.at_once);
     let beside = new > 0 && active.iter().any(|(cert, _)| banned(*cert));
+    let settled = |cert: u8| old(cert).is_some_and(|old| old.settled);
+    let awake = active.iter().any(|(cert, _)| settled(*cert));
     let twice = active.iter().enumerate().any(|(i, (_, one))| {
         let generation = generation_of(one.kind);
         let mut later = active[i + 1..].iter();
         later.any(|(_, other)| generation_of(other.kind) == generation)
     });
-    (new > 1 || beside || twice).then(|| {
+    (new > 1 || beside || twice || awake).then(|| {
         let all: Vec<u8> = active.iter().map(|(cert, _)| *cert).collect();
         Breach::new(Rule::OneActive, format!("certificates {all:?} are ACTIVE"))
     })

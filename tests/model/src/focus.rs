@@ -1,6 +1,7 @@
 //! What one search looks at: how often each thing may go wrong, what is asked, and what the deployment
 //! says. All of it at once would be too many states; each focus has what goes together.
 
+use cvm_shared::reprovision::Disuse;
 use cvm_shared::reprovision::Reprovision;
 
 use crate::budget::Budget;
@@ -53,6 +54,7 @@ impl Focus {
                 policy: Reprovision::Never,
                 creates: 4,
                 resends: 1,
+                keep: None,
             },
             care: Care::Quiet,
             orphans: Care::Quiet,
@@ -96,6 +98,8 @@ impl Focus {
             Self::orphans(),
             Self::operator("operator-rivals", Chance::EarlyLease),
             Self::operator("operator-deaths", Chance::Crash),
+            Self::kept("kept-rivals", Chance::EarlyLease),
+            Self::kept("kept-deaths", Chance::Crash),
             Self::creates(),
         ]
     }
@@ -260,6 +264,16 @@ impl Focus {
             (Chance::Revoke, 1),
             (mishap, 1),
         ])
+    }
+
+    /// The same, and what is revoked is kept.
+    fn kept(name: &'static str, mishap: Chance) -> Self {
+        let focus = Self::operator(name, mishap);
+        let terms = Terms {
+            keep: Some(Disuse::Inactive),
+            ..focus.terms
+        };
+        Self { terms, ..focus }
     }
 
     /// As many certificates a day as may be.

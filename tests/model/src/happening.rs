@@ -44,6 +44,8 @@ pub enum Happening {
     Deactivate(u8),
     /// This certificate is deleted.
     Forget(u8),
+    /// This certificate needs no more care.
+    Settle(u8),
     /// An operator's.
     Reset,
     /// An operator's.
@@ -67,6 +69,7 @@ impl Happening {
             | Self::Abandon
             | Self::Deactivate(_)
             | Self::Forget(_)
+            | Self::Settle(_)
             | Self::Reset
             | Self::Revoke => None,
         }
@@ -125,8 +128,13 @@ impl Rows {
             Happening::Forget(cert) => Event::Forget {
                 certificate: names::certificate(cert),
             },
+            Happening::Settle(cert) => Event::Settle {
+                certificate: names::certificate(cert),
+            },
             Happening::Reset => Event::Reset,
-            Happening::Revoke => Event::Revoke,
+            Happening::Revoke => Event::Revoke {
+                keep: self.terms.keep,
+            },
         }
     }
 

@@ -11,6 +11,7 @@ use crate::model::Model;
 use crate::model::Steps;
 use crate::model::spend;
 use crate::mutant::Mutant;
+use crate::names::Mark;
 use crate::rows::Errand;
 use crate::view::Stage;
 use crate::view::View;
@@ -118,6 +119,10 @@ impl Model {
             Errand::Resend(kind) => world.mail.put(kind, 0),
             Errand::Expire(bundle) => world.bundles[usize::from(bundle)] = 0,
             Errand::Deactivate(cert) => world.cert(cert).active = false,
+            Errand::Keep(mark, _) => {
+                world.cert(mark.cert).active = false;
+                world.bundles[usize::from(mark.bundle)] = 0;
+            }
             Errand::Abandon | Errand::Remove(_) => {}
         }
         world.janitor.pc = Sweep::Write;
@@ -130,7 +135,14 @@ impl Model {
             Errand::Resend(_) => Happening::Resend,
             Errand::Abandon => Happening::Abandon,
             Errand::Expire(_) => Happening::Expire,
-            Errand::Deactivate(cert) => Happening::Deactivate(cert),
+            Errand::Keep(mark, true) => Happening::Settle(mark.cert),
+            Errand::Keep(mark, false) if self.lacks(Mutant::SettleAtOnce) => {
+                self.apply(world, Happening::Deactivate(mark.cert));
+                Happening::Settle(mark.cert)
+            }
+            Errand::Deactivate(cert) | Errand::Keep(Mark { cert, .. }, _) => {
+                Happening::Deactivate(cert)
+            }
             Errand::Remove(mark) => Happening::Forget(mark.cert),
         };
         let applied = !self.lacks(Mutant::NoNote) && self.apply(world, happening);
@@ -176,7 +188,9 @@ fn first_step(errand: Errand) -> Sweep {
     match errand {
         Errand::Abandon => Sweep::Write,
         Errand::Remove(_) => Sweep::Destroy(Part::Delete),
-        Errand::Resend(_) | Errand::Expire(_) | Errand::Deactivate(_) => Sweep::Effect,
+        Errand::Resend(_) | Errand::Expire(_) | Errand::Deactivate(_) | Errand::Keep(..) => {
+            Sweep::Effect
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Rules left out, one at a time: each must lead to a counter-example, or the rule is not needed and
 //! the search not worth much. The rule is left out in the model's glue; what ships stays as it is.
 
+use cvm_shared::reprovision::Disuse;
+
 use crate::budget::Chance;
 use crate::check::Rule;
 use crate::focus::Care;
@@ -50,11 +52,13 @@ pub enum Mutant {
     NoNote,
     /// The sweep deletes what it has judged, whatever has become of it since.
     SweepBlindly,
+    /// A kept certificate is put out of use once, and nobody looks after it.
+    SettleAtOnce,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::UnconditionalClaim,
         Self::CreateActive,
         Self::NoFence,
@@ -75,6 +79,7 @@ impl Mutant {
         Self::AttachBeforeCommit,
         Self::SweepBlindly,
         Self::NoNote,
+        Self::SettleAtOnce,
     ];
 
     /// The rule, in words.
@@ -97,6 +102,7 @@ impl Mutant {
             Self::ForgetFirst => "destroy before forgetting",
             Self::NoSupplant => "supplant before creating",
             Self::FinishBeforeActivate => "activate before Vended",
+            Self::SettleAtOnce => "settle when nobody can wake it",
             Self::AttachBeforeCommit => "attach only what is recorded",
             Self::NoNote => "note what was swept",
             Self::SweepBlindly => "sweep only what is unused",
@@ -115,7 +121,8 @@ impl Mutant {
             | Self::ForgetUnretired
             | Self::StaleRead
             | Self::ForgetFirst
-            | Self::NoSupplant => Rule::OneActive,
+            | Self::NoSupplant
+            | Self::SettleAtOnce => Rule::OneActive,
             Self::NoResend | Self::MarkBeforeSend | Self::NoNote => Rule::Settles,
             Self::KeepLoser => Rule::NoOrphan,
             Self::RefundUntried => Rule::Creates,
@@ -140,6 +147,7 @@ impl Mutant {
         use Chance::LoseCert;
         use Chance::LoseMessage;
         use Chance::Reset;
+        use Chance::Revoke;
         use Chance::ShowAgain;
         match self {
             Self::FinishBeforeActivate | Self::NoNote => &[(AskFirst, 1)],
@@ -150,6 +158,7 @@ impl Mutant {
             | Self::MarkBeforeSend => &[(AskFirst, 1), (Crash, 1)],
             Self::NoFence | Self::KeepLoser => &[(AskFirst, 1), (ShowAgain, 1), (EarlyLease, 1)],
             Self::SweepBlindly => &[(AskFirst, 1), (EarlyLease, 1)],
+            Self::SettleAtOnce => &[(AskFirst, 1), (Revoke, 1)],
             Self::NoResend => &[(AskFirst, 1), (LoseMessage, 1)],
             Self::NoSupplant => &[(AskFirst, 1), (AskSecond, 1), (Reset, 1)],
             Self::OneKeyForARun => &[(AskFirst, 1), (EarlyLease, 1), (LoseCert, 1)],
@@ -183,6 +192,9 @@ impl Mutant {
             Self::SweepBlindly => focus.orphans = Care::Keen,
             Self::OneKeyForARun => (focus.care, focus.stuck) = (Care::Keen, Care::Keen),
             Self::RefundUntried => focus.terms.creates = 1,
+            Self::SettleAtOnce => {
+                (focus.care, focus.terms.keep) = (Care::Keen, Some(Disuse::Inactive));
+            }
             // The janitor would mend it in time; it only takes away the orphans of the crash.
             Self::MarkBeforeSend => (focus.care, focus.stuck) = (Care::None, Care::None),
             // Its sweep would mend it in time.

@@ -17,6 +17,7 @@ use crate::view::Stage;
 use crate::world::Cert;
 use crate::world::Door;
 use crate::world::LOST;
+use crate::world::Pc;
 use crate::world::Sweep;
 use crate::world::TAKEN;
 use crate::world::Worker;
@@ -178,9 +179,17 @@ impl Model {
                 let quiet = world.doors.iter().all(|door| *door == Door::Idle);
                 self.focus.bundles_end && quiet && !sweeping
             }
-            Timer::Grace | Timer::Kept => !sweeping,
+            Timer::Grace => !sweeping,
+            Timer::Kept => !sweeping && !self.may_wake(world),
             Timer::Stuck => allows(self.focus.stuck, world) && world.mail.is_empty(),
         }
+    }
+
+    /// Whether a worker is left that could wake up what is kept: none outlives the time for which the janitor
+    /// looks after it.
+    fn may_wake(&self, world: &World) -> bool {
+        let kept = self.rows.view(world.row).olds().any(|old| old.kept);
+        kept && world.workers.iter().any(|worker| worker.pc != Pc::Idle)
     }
 
     pub(crate) fn outside_steps(&mut self, world: &World, steps: &mut Steps) {

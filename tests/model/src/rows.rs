@@ -8,6 +8,7 @@ use cvm_shared::care::Group;
 use cvm_shared::care::waiting;
 use cvm_shared::event::Refusal;
 use cvm_shared::record::Record;
+use cvm_shared::reprovision::Disuse;
 use cvm_shared::reprovision::Reprovision;
 use cvm_shared::state::State;
 use cvm_shared::transition::next;
@@ -71,6 +72,8 @@ pub enum Errand {
     Expire(u8),
     /// See [`Chore::Deactivate`].
     Deactivate(u8),
+    /// See [`Chore::Keep`]; whether it settles.
+    Keep(Mark, bool),
     /// See [`Chore::Remove`].
     Remove(Mark),
 }
@@ -84,6 +87,8 @@ pub struct Terms {
     pub creates: u32,
     /// How often an order is sent again.
     pub resends: u32,
+    /// As what a revoked certificate is kept.
+    pub keep: Option<Disuse>,
 }
 
 /// All versions of the row.
@@ -243,6 +248,7 @@ impl Rows {
             Chore::Abandon => Errand::Abandon,
             Chore::Expire(key) => Errand::Expire(names::bundle_of(key)),
             Chore::Deactivate(id) => Errand::Deactivate(names::cert_of(id)),
+            Chore::Keep { issued, settle, .. } => Errand::Keep(names::mark_of(issued), *settle),
             Chore::Remove(issued) => Errand::Remove(names::mark_of(issued)),
         }
     }

@@ -70,8 +70,12 @@ pub struct Old {
     pub mark: Mark,
     /// Whether an operator wants it gone.
     pub at_once: bool,
-    /// Whether it was set INACTIVE.
+    /// Whether it was put out of use.
     pub inactive: bool,
+    /// Whether it is kept.
+    pub kept: bool,
+    /// Whether it is kept and nobody looks after it any more.
+    pub settled: bool,
 }
 
 /// The row in numbers.
@@ -135,6 +139,8 @@ fn old_of(old: &Superseded) -> Old {
         mark: names::mark_of(&old.issued),
         at_once: old.ending == Ending::AtOnce,
         inactive: old.inactive_at.is_some(),
+        kept: matches!(old.ending, Ending::Kept { .. }),
+        settled: matches!(old.ending, Ending::Kept { settled: true, .. }),
     }
 }
 

@@ -92,7 +92,7 @@ calls! {
     /// `Issuer::activate`.
     Activate = "issuer.activate", Iot, true;
     /// `Issuer::deactivate`.
-    Deactivate = "issuer.deactivate", Iot, true;
+    PutOutOfUse = "issuer.put_out_of_use", Iot, true;
     /// `Issuer::retire`.
     Retire = "issuer.retire", Iot, true;
     /// `Issuer::endpoint`.
@@ -128,7 +128,7 @@ impl Call {
             Self::CreateWithKeys => Some(Api::CreateWithKeys),
             Self::EnsureThing => Some(Api::Thing),
             Self::Attach => Some(Api::AttachPolicy),
-            Self::Activate | Self::Deactivate => Some(Api::UpdateCertificate),
+            Self::Activate | Self::PutOutOfUse => Some(Api::UpdateCertificate),
             Self::Retire | Self::Page | Self::Pem | Self::Remove => Some(Api::Certificate),
             Self::Load
             | Self::Swap

@@ -243,7 +243,7 @@ impl Device {
             .reprovision
             .unwrap_or(scenario.settings.reprovision);
         let meddled = scenario.acts.iter().any(|(_, act)| match act {
-            Act::Reset(number) | Act::Revoke(number) => *number == self.plan.number,
+            Act::Reset(number) | Act::Revoke(number, _) => *number == self.plan.number,
             Act::AddPolicy | Act::ReplayDeadLetters => false,
         });
         if self.is_first && !meddled && policy != Reprovision::Never {

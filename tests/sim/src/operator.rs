@@ -50,9 +50,9 @@ impl Operator {
                 self.site.count("operator", "reset");
                 self.put(number, &Event::Reset).await;
             }
-            Act::Revoke(number) => {
+            Act::Revoke(number, keep) => {
                 self.site.count("operator", "revoked");
-                self.put(number, &Event::Revoke).await;
+                self.put(number, &Event::Revoke { keep }).await;
             }
             Act::AddPolicy => {
                 self.site.count("operator", "made the missing policy");

@@ -15,6 +15,7 @@ use cvm_shared::ports::Removal;
 use cvm_shared::ports::Vault;
 use cvm_shared::record::Binding;
 use cvm_shared::record::Issued;
+use cvm_shared::reprovision::Disuse;
 use cvm_shared::secret::PrivateKeyPem;
 use cvm_shared::time::UnixMillis;
 use cvm_testkit::issuer::MemoryIssuer;
@@ -79,11 +80,15 @@ impl Issuer for Port<MemoryIssuer> {
         .await
     }
 
-    async fn deactivate(&self, certificate: &CertificateId) -> Result<(), Failure> {
+    async fn put_out_of_use(
+        &self,
+        certificate: &CertificateId,
+        disuse: Disuse,
+    ) -> Result<(), Failure> {
         let (inner, certificate) = (self.inner.clone(), certificate.clone());
         let what = self.site.text(|| self.site.label(&certificate));
-        self.call(Call::Deactivate, what, move || {
-            at_once(inner.deactivate(&certificate))
+        self.call(Call::PutOutOfUse, what, move || {
+            at_once(inner.put_out_of_use(&certificate, disuse))
         })
         .await
     }
@@ -103,7 +108,7 @@ impl Issuer for Port<MemoryIssuer> {
         self.call(Call::Retire, what, move || {
             if half {
                 site.count("faults", Fault::Half.name());
-                at_once(inner.deactivate(&certificate.id))?;
+                at_once(inner.put_out_of_use(&certificate.id, Disuse::Inactive))?;
                 return Err(Failure::Unavailable {
                     service: "iot",
                     detail: "half done".to_owned(),

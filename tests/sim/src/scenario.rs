@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use cvm_shared::reprovision::Disuse;
 use cvm_shared::reprovision::Reprovision;
 
 use crate::dice::Dice;
@@ -78,8 +79,8 @@ pub enum Errand {
 pub enum Act {
     /// Resets the device with this number.
     Reset(usize),
-    /// Revokes it.
-    Revoke(usize),
+    /// Revokes it; as what its certificate is kept.
+    Revoke(usize, Option<Disuse>),
     /// Makes the missing policy.
     AddPolicy,
     /// Sends the dead letters to the work queue that were not yet.
@@ -199,10 +200,14 @@ fn acts(devices: &[DevicePlan], weather: &Weather, dice: &Dice) -> Vec<(Duration
     let anyone = || devices[usize::try_from(dice.below(devices.len() as u64)).unwrap()].number;
     let mut acts = Vec::new();
     for _ in 0..dice.pick(&[0, 0, 0, 1, 2]) {
-        let act = dice.pick(&[Act::Reset(anyone()), Act::Revoke(anyone())]);
+        let keep = dice.pick(&[None, Some(Disuse::Inactive), Some(Disuse::Revoked)]);
+        let act = dice.pick(&[Act::Reset(anyone()), Act::Revoke(anyone(), keep)]);
         let at = during();
         acts.push((at, act));
-        if let Act::Revoke(number) = act {
+        // Mostly; some stay barred.
+        if let Act::Revoke(number, _) = act
+            && dice.chance(0.7)
+        {
             acts.push((
                 at + dice.span(Duration::ZERO, weather.ends),
                 Act::Reset(number),

@@ -6,6 +6,9 @@ use cvm_shared::entry;
 use cvm_shared::ids::BundleKey;
 use cvm_shared::ids::CertificateId;
 use cvm_shared::record::Record;
+use cvm_shared::reprovision::Disuse;
+use cvm_shared::reprovision::Ending;
+use cvm_shared::reprovision::Superseded;
 use cvm_shared::state::Delivery;
 use cvm_shared::state::State;
 use cvm_testkit::issuer::Registered;
@@ -88,10 +91,27 @@ impl Site {
             let what = format!("{serial} is still {}", row.state.name());
             self.broke("I3", what);
         }
-        if !row.superseded.is_empty() {
+        if !row.superseded.iter().all(|old| self.is_put_away(row, old)) {
             let what = format!("{serial} still has a certificate of an earlier generation");
             self.broke("I1", what);
         }
+    }
+
+    /// What is left of earlier generations is what an operator wants kept, for as long as the device is
+    /// barred: as it should be, and looked after by nobody.
+    fn is_put_away(&self, row: &Record, old: &Superseded) -> bool {
+        let Ending::Kept {
+            disuse,
+            settled: true,
+        } = old.ending
+        else {
+            return false;
+        };
+        let certificates = self.outside.issuer.certificates();
+        let known = certificates.get(&old.issued.certificate_id);
+        let as_wanted =
+            |known: &Registered| !known.active && known.revoked == (disuse == Disuse::Revoked);
+        row.state == State::Disabled && known.is_none_or(as_wanted)
     }
 
     /// Every change is in the trail, and nothing else is.

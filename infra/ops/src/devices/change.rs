@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use clap::Args;
+use clap::ValueEnum;
 use cvm_aws::registry::DynamoRegistry;
 use cvm_shared::event::Event;
 use cvm_shared::event::Refusal;
@@ -10,6 +11,7 @@ use cvm_shared::failure::Failure;
 use cvm_shared::ids::SerialNumber;
 use cvm_shared::ports::Registry as _;
 use cvm_shared::record::Record;
+use cvm_shared::reprovision::Disuse;
 use cvm_shared::trail::Hand;
 use cvm_shared::transition::next;
 use cvm_shared::write::Written;
@@ -23,8 +25,10 @@ use crate::context::Context;
 use crate::trouble::Trouble;
 
 pub(super) const REVOKING: &str = "\
-The device can log in no more from this moment on. Its certificate is deactivated and deleted by the
-janitor's next round, at the latest after SweepMinutes; cvmctl sweep sends it round now.";
+The device can log in no more from this moment on. Its certificate is put out of use by the janitor's next
+round, at the latest after SweepMinutes; cvmctl sweep sends it round now. Without --keep it is deleted.
+With --keep it stays in AWS IoT, INACTIVE or REVOKED, until the device is enabled again. Of a device that is
+revoked already, what is left can be treated otherwise by another call.";
 
 const COLUMNS: &[&str] = &["productid", "result", "state", "certificateId"];
 
@@ -38,13 +42,39 @@ pub struct Change {
     care: Care,
 }
 
+/// Which devices to revoke, and what becomes of their certificates.
+#[derive(Args, Debug)]
+pub struct Revoke {
+    /// Keep the certificate in AWS IoT, with this status, instead of deleting it
+    #[arg(long, value_enum, value_name = "STATUS")]
+    keep: Option<Status>,
+    #[command(flatten)]
+    change: Change,
+}
+
+/// The status of a certificate that nobody can use.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Status {
+    Inactive,
+    Revoked,
+}
+
+impl From<Status> for Disuse {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Inactive => Self::Inactive,
+            Status::Revoked => Self::Revoked,
+        }
+    }
+}
+
 /// What to do to them.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Deed {
     Reset,
     Disable,
     Enable,
-    Revoke,
+    Revoke { keep: Option<Disuse> },
 }
 
 impl Deed {
@@ -53,7 +83,7 @@ impl Deed {
             Self::Reset => Event::Reset,
             Self::Disable => Event::Disable,
             Self::Enable => Event::Enable,
-            Self::Revoke => Event::Revoke,
+            Self::Revoke { keep } => Event::Revoke { keep },
         }
     }
 
@@ -62,7 +92,7 @@ impl Deed {
             Self::Reset => "reset",
             Self::Disable => "disable",
             Self::Enable => "enable",
-            Self::Revoke => "revoke",
+            Self::Revoke { .. } => "revoke",
         }
     }
 }
@@ -73,6 +103,13 @@ enum Fate {
     Would(Record),
     Refused(Record, Refusal),
     Unknown,
+}
+
+impl Revoke {
+    pub(super) async fn run(self, context: &Context) -> Result<Exit, Trouble> {
+        let keep = self.keep.map(Disuse::from);
+        self.change.run(context, Deed::Revoke { keep }).await
+    }
 }
 
 impl Change {
@@ -117,7 +154,9 @@ fn question(deed: Deed, serials: &[SerialNumber]) -> String {
     };
     match deed {
         Deed::Reset => format!("Reset {what}? A certificate that is in use stops working."),
-        Deed::Revoke => format!("Revoke {what}? A certificate that is in use stops working."),
+        Deed::Revoke { .. } => {
+            format!("Revoke {what}? A certificate that is in use stops working.")
+        }
         Deed::Disable => format!("Disable {what}?"),
         Deed::Enable => format!("Enable {what}?"),
     }

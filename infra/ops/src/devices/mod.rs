@@ -42,7 +42,7 @@ pub enum Devices {
     Enable(change::Change),
     /// Take devices' certificates away and bar them
     #[command(after_help = format!("{}\n\n{EXITS}", change::REVOKING))]
-    Revoke(change::Change),
+    Revoke(change::Revoke),
 }
 
 impl Devices {
@@ -56,7 +56,7 @@ impl Devices {
             Self::Reset(args) => args.run(context, change::Deed::Reset).await,
             Self::Disable(args) => args.run(context, change::Deed::Disable).await,
             Self::Enable(args) => args.run(context, change::Deed::Enable).await,
-            Self::Revoke(args) => args.run(context, change::Deed::Revoke).await,
+            Self::Revoke(args) => args.run(context).await,
         }
     }
 }

@@ -160,8 +160,12 @@ impl Serialize for Story {
 fn superseded(olds: &[Superseded]) -> Option<Value> {
     let told = |old: &Superseded| {
         let fate = match (old.inactive_at, old.ending) {
+            (Some(at), Ending::Kept { disuse, .. }) => {
+                format!("{} since {}", disuse.as_str(), rfc3339(at))
+            }
             (Some(at), _) => format!("INACTIVE since {}", rfc3339(at)),
             (None, Ending::AtOnce) => "to be deleted".to_owned(),
+            (None, Ending::Kept { disuse, .. }) => format!("to be {}", disuse.as_str()),
             (None, Ending::Grace { until }) => format!("in grace until {}", rfc3339(until)),
         };
         Value::from(format!("{} {fate}", old.issued.certificate_id))
