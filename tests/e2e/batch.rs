@@ -17,7 +17,9 @@ use serde_json::json;
 
 use crate::cvmctl::Answer;
 use crate::cvmctl::cvmctl;
+use crate::cvmctl::cvmctl_as;
 use crate::cvmctl::interrupted;
+use crate::cvmctl::station_key;
 use crate::lab::Lab;
 use crate::lab::until;
 
@@ -149,7 +151,16 @@ async fn its_bundles_are_fetched(lab: &Lab, home: &Path) {
         "--output",
         "csv",
     ];
-    let fetched = cvmctl(lab, &fetch).await;
+    // An operator alone may look after devices, and not take what is theirs.
+    let refused = cvmctl_as(lab, &station_key(lab, false).await, &fetch).await;
+    assert_eq!(refused.code, 3, "{refused:?}");
+    assert!(
+        refused.err.contains("the bundle of E2E-night"),
+        "{refused:?}"
+    );
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 0);
+    let factory = station_key(lab, true).await;
+    let fetched = cvmctl_as(lab, &factory, &fetch).await;
     assert_eq!((fetched.code, fetched.err.as_str()), (0, ""), "{fetched:?}");
     assert_eq!(fetched.out.matches(",fetched").count(), DEVICES);
     for n in 0..DEVICES {
@@ -166,7 +177,7 @@ async fn its_bundles_are_fetched(lab: &Lab, home: &Path) {
         let is_own_key = n % 2 == 1;
         assert_eq!(Bundle::decode(&bytes).is_ok(), is_own_key, "{text}");
     }
-    let again = cvmctl(lab, &fetch).await;
+    let again = cvmctl_as(lab, &factory, &fetch).await;
     assert_eq!(again.out.matches(",was there").count(), DEVICES);
 }
 

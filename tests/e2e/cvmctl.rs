@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use cvm_local::functions;
+use cvm_local::functions::Profile;
 use cvm_local::iot::iam;
 use cvm_local::sdk;
 use cvm_local::site::STACK;
@@ -53,6 +54,17 @@ pub(crate) struct Key {
 /// An access key of a fresh user that has the operators' policy.
 pub(crate) async fn operator_key(lab: &Lab) -> Key {
     key(lab, "operator", &[&lab.site.outputs.operator_policy_arn]).await
+}
+
+/// An access key of a fresh user at a factory's station: an operator, and whether it may fetch bundles.
+pub(crate) async fn station_key(lab: &Lab, may_fetch: bool) -> Key {
+    let outputs = &lab.site.outputs;
+    if may_fetch {
+        let both = [&*outputs.operator_policy_arn, &*outputs.factory_policy_arn];
+        key(lab, "factory", &both).await
+    } else {
+        key(lab, "station", &[&outputs.operator_policy_arn]).await
+    }
 }
 
 /// An access key of a fresh user that has these policies.
@@ -137,5 +149,5 @@ async fn binary() -> &'static PathBuf {
 
 async fn build() -> PathBuf {
     let workspace = Workspace::find().await.unwrap();
-    functions::cvmctl(&workspace).await.unwrap()
+    functions::cvmctl(&workspace, Profile::Dev).await.unwrap()
 }

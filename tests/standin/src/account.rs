@@ -62,6 +62,8 @@ pub struct Account(pub(crate) Arc<Inside>);
 impl Account {
     /// The account's number.
     pub const NUMBER: &str = "123456789012";
+    /// Whoever asks who it is.
+    pub const OPERATOR: &str = "arn:aws:iam::123456789012:user/operator";
     /// The one region.
     pub const REGION: &str = "us-east-1";
     /// A key id to sign with; others will do too.

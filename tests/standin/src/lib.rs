@@ -51,6 +51,7 @@ mod server;
 mod servicequotas;
 mod sigv4;
 mod sqs;
+mod sts;
 mod table;
 mod tokens;
 mod wire;
