@@ -45,6 +45,7 @@ mod query;
 mod queue;
 mod queues;
 mod quota;
+mod record;
 mod s3;
 mod scalar;
 mod server;
