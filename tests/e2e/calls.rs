@@ -1,5 +1,6 @@
 //! The AWS calls that one certificate costs, recorded under the real SDK, against the emulator.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -17,7 +18,11 @@ use cvm_aws::registry::DynamoRegistry;
 use cvm_aws::system::SystemClock;
 use cvm_aws::system::SystemRandom;
 use cvm_aws::vault::S3Vault;
-
+use cvm_ops::cost::measures::FILE;
+use cvm_ops::cost::measures::Login;
+use cvm_ops::cost::measures::Mode;
+use cvm_ops::cost::measures::Phase;
+use cvm_ops::cost::measures::read;
 use cvm_shared::ids::Owner;
 use cvm_shared::lease::Epoch;
 use cvm_shared::lease::Lease;
@@ -94,6 +99,30 @@ pub(crate) async fn calls_for_one_certificate(lab: Arc<Lab>) {
     println!("calls in keys mode: {}", keys.join(", "));
     assert_eq!(sequence(&csr), expected("CreateCertificateFromCsr"));
     assert_eq!(sequence(&keys), expected("CreateKeysAndCertificate"));
+    assert_eq!(counted(&csr), reckoned(Mode::Csr));
+    assert_eq!(counted(&keys), reckoned(Mode::Keys));
+}
+
+/// How often each call was made, but for what a worker asks once in its life.
+fn counted(calls: &[String]) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for call in calls.iter().filter(|call| *call != "DescribeEndpoint") {
+        let name = call.replace("PUTObject", "PutObject");
+        *counts.entry(name).or_default() += 1;
+    }
+    counts
+}
+
+/// What `cvmctl cost` takes a worker to call. Units and bytes have names of several words.
+fn reckoned(mode: Mode) -> BTreeMap<String, u64> {
+    let measures = read(FILE).unwrap().into_iter();
+    let of_work = measures.filter(|one| one.phase == Phase::Work && one.is_measured());
+    let calls = of_work.filter(|one| !one.meter.name.contains(' '));
+    let amounts = calls.map(|one| {
+        let amount = one.amount(mode, Login::Proof).to_string();
+        (one.meter.name.to_owned(), amount.parse().unwrap())
+    });
+    amounts.filter(|(_, amount)| *amount > 0).collect()
 }
 
 /// Calls that run side by side may be noted in any order: they are sorted within their round.

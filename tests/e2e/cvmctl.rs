@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use cvm_local::functions;
+use cvm_local::functions::Profile;
 use cvm_local::iot::iam;
 use cvm_local::sdk;
 use cvm_local::site::STACK;
@@ -54,6 +55,11 @@ pub(crate) struct Key {
 /// An access key of a fresh user that has the operators' policy.
 pub(crate) async fn operator_key(lab: &Lab) -> Key {
     key(lab, "operator", &[&lab.site.outputs.operator_policy_arn]).await
+}
+
+/// An access key of a fresh user at a station that may not fetch bundles.
+pub(crate) async fn station_key(lab: &Lab) -> Key {
+    key(lab, "station", &[&lab.site.outputs.operator_policy_arn]).await
 }
 
 /// An access key of a user that has the operators' policy and the factories'.
@@ -143,5 +149,5 @@ async fn binary() -> &'static PathBuf {
 
 async fn build() -> PathBuf {
     let workspace = Workspace::find().await.unwrap();
-    functions::cvmctl(&workspace).await.unwrap()
+    functions::cvmctl(&workspace, Profile::Dev).await.unwrap()
 }

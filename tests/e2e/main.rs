@@ -18,8 +18,10 @@ mod dlq;
 mod door;
 mod kill;
 mod lab;
+mod letters;
 mod life;
 mod messages;
+mod readme;
 mod record;
 mod rights;
 mod runbooks;
@@ -82,6 +84,7 @@ fn trials(runtime: &Arc<Runtime>, lab: &Shared) -> Vec<Trial> {
         life::a_device_that_is_cut_off_comes_to_the_same_end,
         door::fifty_submissions_at_once_end_with_one_active_certificate,
         door::every_refused_login_is_the_same,
+        door::the_deployment_keeps_its_contract,
         door::bad_requests_are_refused_with_their_code,
         messages::a_message_delivered_twice_changes_nothing,
         messages::poison_is_parked_with_its_reason,
@@ -93,6 +96,16 @@ fn trials(runtime: &Arc<Runtime>, lab: &Shared) -> Vec<Trial> {
         batch::a_factory_s_batch_that_is_interrupted_loses_nothing,
         batch::a_batch_that_is_taken_back_leaves_what_is_done,
     ];
+    // Reported as ignored where the tools that the page calls are missing.
+    trials.push(
+        in_lab(
+            runtime,
+            lab,
+            "readme::the_calls_by_hand_lead_to_a_certificate",
+            readme::the_calls_by_hand_lead_to_a_certificate,
+        )
+        .with_ignored_flag(!readme::has_tools()),
+    );
     trials.push(alone(
         runtime,
         "kill::a_worker_killed_in_the_middle_loses_nothing",

@@ -29,7 +29,7 @@ pub struct StackOutputs {
     pub device_policy: String,
     /// The IAM policy of operators.
     pub operator_policy_arn: String,
-    /// The IAM policy of factories, beside it.
+    /// The IAM policy of factories, beside the operators'.
     pub factory_policy_arn: String,
     /// The function behind the API.
     pub ingest_function: String,

@@ -21,6 +21,7 @@ impl Surroundings<'_> {
         let mut told = vec![
             ("AWS_ENDPOINT_URL", self.endpoint.to_owned()),
             ("CVM_BUCKET", self.names.bucket.clone()),
+            ("CVM_METRICS_NAMESPACE", "cvm".to_owned()),
             ("CVM_QUEUE_URL", self.queues.work.clone()),
             ("CVM_TABLE", self.names.table.clone()),
         ];
@@ -77,7 +78,6 @@ impl Surroundings<'_> {
             ("CVM_ACCOUNT_IS_OURS", "true".to_owned()),
             // It takes a tenth of this; nothing else runs beside it.
             ("CVM_IOT_RATE", "10000".to_owned()),
-            ("CVM_METRICS_NAMESPACE", "cvm".to_owned()),
             ("CVM_ORPHANS", "delete".to_owned()),
             ("CVM_STUCK_SECONDS", "3600".to_owned()),
         ]);

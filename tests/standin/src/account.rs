@@ -29,6 +29,7 @@ use crate::quota::Quotas;
 use crate::s3::Bucket;
 use crate::table::KEY;
 use crate::table::Table;
+use crate::table::Written;
 
 /// What the services remember. Each has its own lock, held for single steps only.
 #[derive(Debug)]
@@ -63,6 +64,8 @@ pub struct Account(pub(crate) Arc<Inside>);
 impl Account {
     /// The account's number.
     pub const NUMBER: &str = "123456789012";
+    /// Whoever asks who it is.
+    pub const OPERATOR: &str = "arn:aws:iam::123456789012:user/operator";
     /// The one region.
     pub const REGION: &str = "us-east-1";
     /// A key id to sign with; others will do too.
@@ -194,6 +197,11 @@ impl Account {
         table.items().cloned().map(Value::Object).collect()
     }
 
+    /// Keeps all writes to the device table from now on; those that were kept before, in their order.
+    pub fn keep_writes(&self) -> Vec<Written> {
+        lock(&self.0.table).keep_writes()
+    }
+
     // The queues ------------------------------------------------------------------------------
 
     /// The work queue's URL.
@@ -209,7 +217,8 @@ impl Account {
     /// Puts a text into the work queue.
     pub fn send(&self, body: &str) {
         let work = self.work();
-        self.0.queues.send(&work, body, Map::new(), Duration::ZERO);
+        let delay = Duration::ZERO;
+        self.0.queues.send(&work, body, Map::new(), None, delay);
     }
 
     /// The work queue's depth.

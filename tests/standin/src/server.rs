@@ -27,6 +27,7 @@ use crate::record;
 use crate::s3;
 use crate::servicequotas;
 use crate::sqs;
+use crate::sts;
 use crate::wire::Incoming;
 use crate::wire::Refusal;
 use crate::wire::json;
@@ -82,6 +83,7 @@ pub(crate) enum Call {
     DynamoDb(String),
     Sqs(String),
     ServiceQuotas(String),
+    Sts(&'static str),
     S3(s3::Call),
     Iot(iot::Call),
 }
@@ -100,6 +102,9 @@ impl Call {
                 _ => None,
             };
         }
+        if let Some(operation) = sts::operation(request) {
+            return Some(Self::Sts(operation));
+        }
         let s3 = s3::Call::of(request).map(Self::S3);
         s3.or_else(|| iot::Call::of(request).map(Self::Iot))
     }
@@ -109,6 +114,7 @@ impl Call {
             Self::DynamoDb(operation) | Self::Sqs(operation) | Self::ServiceQuotas(operation) => {
                 operation
             }
+            Self::Sts(operation) => operation,
             Self::S3(call) => call.operation,
             Self::Iot(call) => call.api.name(),
         }
@@ -116,7 +122,7 @@ impl Call {
 
     fn refuse(&self, refusal: Refusal) -> Response {
         match self {
-            Self::S3(_) => refusal.into_xml(),
+            Self::S3(_) | Self::Sts(_) => refusal.into_xml(),
             Self::DynamoDb(_) | Self::Sqs(_) | Self::ServiceQuotas(_) | Self::Iot(_) => {
                 refusal.into_json()
             }
@@ -169,6 +175,7 @@ async fn answer(account: &Inside, call: &Call, request: &Incoming) -> Response {
         Call::ServiceQuotas(operation) => {
             json(body().and_then(|body| servicequotas::answer(&account.meters, operation, &body)))
         }
+        Call::Sts(_) => sts::answer(),
         Call::S3(call) => s3::answer(&account.bucket, call, request),
         Call::Iot(call) => json(iot::answer(account, call, request).await),
     }
