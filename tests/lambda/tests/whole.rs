@@ -34,6 +34,7 @@ use cvm_local::functions::Functions;
 use cvm_local::functions::Profile;
 use cvm_local::functions::Progress;
 use cvm_local::workspace::Workspace;
+use cvm_privileges::recording;
 use cvm_shared::ids::SerialNumber;
 use cvm_shared::ports::Clock as _;
 use cvm_standin::Options;
@@ -117,6 +118,9 @@ async fn a_device_goes_from_submission_to_confirmation() {
         assert_eq!(calls["SendMessage"], Phase::Submit);
         assert_eq!(calls["DeleteObject"], Phase::Confirm);
     }
+    let made = backend.recorded();
+    assert!(made.len() > 15, "{made:?}");
+    assert_eq!(recording::failures(&made), Vec::<String>::new());
 }
 
 /// The lines of a function's log; each is an object.
