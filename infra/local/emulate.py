@@ -13,12 +13,15 @@ import shutil
 import signal
 import sys
 import threading
+import uuid
 
 
 def main():
     directory = sys.argv.pop()
     threading.Thread(target=end_with_parent, args=(directory,), daemon=True).start()
     bind_to_loopback()
+    draw_names()
+    keep_tables()
     runpy.run_module("ministack", run_name="__main__", alter_sys=True)
 
 
@@ -38,6 +41,37 @@ def bind_to_loopback():
         return create_server(self, protocol_factory, host, port, **options)
 
     asyncio.BaseEventLoop.create_server = bound
+
+
+def draw_names():
+    """Gap: generated names are the same for every stack of a name; AWS draws new ones, so what one kept is in no other's way."""
+    from ministack.services.cloudformation import stacks
+
+    def drawn(*resource):
+        seed = stacks._NAME_SEED.set(uuid.uuid4().hex[:8])
+        try:
+            return stacks._provision_resource(*resource), stacks._NAME_SEED.get()
+        finally:
+            stacks._NAME_SEED.reset(seed)
+
+    stacks._provision_keeping_seed = drawn
+
+
+def keep_tables():
+    """Gap: a stack whose table has a name that is taken empties the table that is there; AWS refuses."""
+    from ministack.services import dynamodb
+    from ministack.services.cloudformation import provisioners
+
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]
+    create = handlers["create"]
+
+    def unless_taken(logical_id, properties, stack_name):
+        name = properties.get("TableName")
+        if name in dynamodb._tables:
+            raise ValueError(f"table {name} already exists")
+        return create(logical_id, properties, stack_name)
+
+    handlers["create"] = unless_taken
 
 
 if __name__ == "__main__":

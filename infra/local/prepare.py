@@ -45,6 +45,7 @@ def parse_arguments():
         metavar="FUNCTION=BUCKET/KEY",
         help="where a function's zip has been uploaded; once for each function",
     )
+    parser.add_argument("--workers", type=int, help="the parameter Workers, if it is not left at its default")
     parser.add_argument("--region", default="us-east-1", help="default: %(default)s")
     parser.add_argument("--template", type=pathlib.Path, default=TEMPLATE, help="default: the production template")
     return parser.parse_args()
@@ -110,6 +111,14 @@ def log_as_configured(template, _arguments):
         properties["Environment"]["Variables"]["AWS_LAMBDA_LOG_LEVEL"] = logging["ApplicationLogLevel"]
 
 
+def poll_with_a_number(template, arguments):
+    """Gap: a reference to a Number arrives as text, and the poller wants MaximumConcurrency to be a number."""
+    workers = arguments.workers or template["Parameters"]["Workers"]["Default"]
+    for properties in of_type(template, "AWS::Lambda::EventSourceMapping").values():
+        if "ScalingConfig" in properties:
+            properties["ScalingConfig"]["MaximumConcurrency"] = workers
+
+
 def bind_certificates(template, _arguments):
     """Gap: AWS checks these four against the certificate, the emulator against any resource or the Thing."""
     thing = {"Fn::Sub": "arn:${AWS::Partition}:iot:${AWS::Region}:${AWS::AccountId}:thing/*"}
@@ -172,6 +181,7 @@ def of_type(template, kind):
 PATCHES = [
     reach_the_emulator,
     log_as_configured,
+    poll_with_a_number,
     bind_certificates,
     import_in_batches,
     queue_in_batches,

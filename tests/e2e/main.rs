@@ -1,6 +1,6 @@
 //! The real function binaries in the emulator, under the template's roles, from submission to MQTT.
 //!
-//! One emulator serves all trials but those that kill workers, sweep or work all dead letters off, which have their own. It is started
+//! One emulator serves all trials but those that kill workers, sweep, work all dead letters off, sign or end the stack, which have their own. It is started
 //! before the first and stopped after the last; nothing stays running.
 
 #![allow(
@@ -23,7 +23,9 @@ mod life;
 mod messages;
 mod readme;
 mod runbooks;
+mod signed;
 mod sweep;
+mod teardown;
 mod trail;
 mod versions;
 
@@ -100,6 +102,16 @@ fn trials(runtime: &Arc<Runtime>, lab: &Shared) -> Vec<Trial> {
         runtime,
         "sweep::the_janitor_mends_what_it_should_and_leaves_the_rest",
         sweep::the_janitor_mends_what_it_should_and_leaves_the_rest,
+    ));
+    trials.push(alone(
+        runtime,
+        "signed::an_api_that_wants_signatures_serves_who_signs",
+        signed::an_api_that_wants_signatures_serves_who_signs,
+    ));
+    trials.push(alone(
+        runtime,
+        "teardown::the_end_of_the_stack_loses_no_device",
+        teardown::the_end_of_the_stack_loses_no_device,
     ));
     trials.push(alone(
         runtime,

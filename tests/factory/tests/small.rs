@@ -1,7 +1,5 @@
 //! The same at a test's size: no row is lost or doubled by Ctrl-C, and ten times the rows take hardly more memory.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use cvm_factory::batch::batch;
 use cvm_factory::import::Plan;
 use cvm_factory::import::import;
