@@ -39,6 +39,6 @@ async fn a_batch_that_is_cut_off_twice_comes_out_as_it_went_in() {
     let functions = Functions::build(&workspace, Profile::Dev, Progress::Quiet);
     let functions = functions.await.unwrap();
     let site = Site::start(&workspace, Profile::Dev).await.unwrap();
-    let outcome = Box::pin(batch(&site, &functions, 200)).await.unwrap();
+    let outcome = Box::pin(batch(&site, &functions, 120)).await.unwrap();
     assert!(outcome.is_sound(), "{outcome:#?}");
 }
