@@ -1,6 +1,8 @@
 """Runs the emulator for as long as its parent lives.
 
-    emulate.py DIRECTORY
+    emulate.py [--record FILE] DIRECTORY
+
+With --record, every call that is signed by others than root is noted in FILE (record.py).
 
 The parent holds the other end of standard input and never writes. When that end closes, the parent is gone, however it
 went: the directory is removed, and the whole process group (emulator and functions) ends. Nothing of it is worth saving.
@@ -15,6 +17,12 @@ import sys
 import threading
 import uuid
 
+sys.dont_write_bytecode = True  # nothing is written beside the sources
+import checks
+import record
+
+sys.dont_write_bytecode = False
+
 
 def main():
     directory = sys.argv.pop()
@@ -22,7 +30,19 @@ def main():
     bind_to_loopback()
     draw_names()
     keep_tables()
+    checks.correct()
+    if "--record" in sys.argv:
+        at = sys.argv.index("--record")
+        _, path = sys.argv[at : at + 2]
+        del sys.argv[at : at + 2]
+        record_in(path)
     runpy.run_module("ministack", run_name="__main__", alter_sys=True)
+
+
+def record_in(path):
+    import ministack.app
+
+    ministack.app.app = record.recorded(ministack.app.app, path)
 
 
 def end_with_parent(directory):

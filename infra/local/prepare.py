@@ -119,47 +119,6 @@ def poll_with_a_number(template, arguments):
             properties["ScalingConfig"]["MaximumConcurrency"] = workers
 
 
-def bind_certificates(template, _arguments):
-    """Gap: AWS checks these four against the certificate, the emulator against any resource or the Thing."""
-    thing = {"Fn::Sub": "arn:${AWS::Partition}:iot:${AWS::Region}:${AWS::AccountId}:thing/*"}
-    for role in ("WorkerRole", "JanitorRole"):
-        document = template["Resources"][role]["Properties"]["Policies"][0]["PolicyDocument"]
-        granted = [action for statement in document["Statement"] for action in actions(statement)]
-        policies = [a for a in granted if a in ("iot:AttachPolicy", "iot:DetachPolicy")]
-        things = [a for a in granted if a in ("iot:AttachThingPrincipal", "iot:DetachThingPrincipal")]
-        document["Statement"] += [
-            allow("EmulatorBindsPolicies", policies, "*"),
-            allow("EmulatorBindsThings", things, thing),
-        ]
-
-
-def actions(statement):
-    listed = statement["Action"]
-    return [listed] if isinstance(listed, str) else listed
-
-
-def import_in_batches(template, _arguments):
-    """Gap: AWS checks a PartiQL batch against PartiQLInsert on the table, the emulator against the call on any."""
-    operator = template["Resources"]["OperatorPolicy"]["Properties"]["PolicyDocument"]
-    operator["Statement"].append(allow("EmulatorImports", ["dynamodb:BatchExecuteStatement"], "*"))
-    ledger = template["Resources"]["LedgerRole"]["Properties"]["Policies"][0]["PolicyDocument"]
-    ledger["Statement"].append(allow("EmulatorAdds", ["dynamodb:BatchExecuteStatement"], "*"))
-
-
-def queue_in_batches(template, _arguments):
-    """Gap: AWS checks a batch of messages against the action for one of them, the emulator against the call."""
-    operator = template["Resources"]["OperatorPolicy"]["Properties"]["PolicyDocument"]
-    for sid, action, queue in (
-        ("EmulatorGivesBack", "sqs:ChangeMessageVisibilityBatch", "DeadLetterQueue"),
-        ("EmulatorSends", "sqs:SendMessageBatch", "WorkQueue"),
-    ):
-        operator["Statement"].append(allow(sid, [action], {"Fn::GetAtt": [queue, "Arn"]}))
-
-
-def allow(sid, actions, resource):
-    return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource}
-
-
 def allow_plain_http(template, _arguments):
     """Gap: none, but the emulator speaks plain HTTP on the loopback, which these statements rightly deny."""
     for kind in ("AWS::SQS::QueuePolicy", "AWS::S3::BucketPolicy"):
@@ -182,9 +141,6 @@ PATCHES = [
     reach_the_emulator,
     log_as_configured,
     poll_with_a_number,
-    bind_certificates,
-    import_in_batches,
-    queue_in_batches,
     allow_plain_http,
 ]
 

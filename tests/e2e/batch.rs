@@ -152,15 +152,14 @@ async fn its_bundles_are_fetched(lab: &Lab, home: &Path) {
         "csv",
     ];
     // An operator alone may look after devices, and not take what is theirs.
-    let refused = cvmctl_as(lab, &station_key(lab, false).await, &fetch).await;
+    let refused = cvmctl_as(lab, &station_key(lab).await, &fetch).await;
     assert_eq!(refused.code, 3, "{refused:?}");
     assert!(
         refused.err.contains("the bundle of E2E-night"),
         "{refused:?}"
     );
     assert_eq!(fs::read_dir(&out).unwrap().count(), 0);
-    let factory = station_key(lab, true).await;
-    let fetched = cvmctl_as(lab, &factory, &fetch).await;
+    let fetched = cvmctl(lab, &fetch).await;
     assert_eq!((fetched.code, fetched.err.as_str()), (0, ""), "{fetched:?}");
     assert_eq!(fetched.out.matches(",fetched").count(), DEVICES);
     for n in 0..DEVICES {
@@ -177,7 +176,7 @@ async fn its_bundles_are_fetched(lab: &Lab, home: &Path) {
         let is_own_key = n % 2 == 1;
         assert_eq!(Bundle::decode(&bytes).is_ok(), is_own_key, "{text}");
     }
-    let again = cvmctl_as(lab, &factory, &fetch).await;
+    let again = cvmctl(lab, &fetch).await;
     assert_eq!(again.out.matches(",was there").count(), DEVICES);
 }
 

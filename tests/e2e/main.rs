@@ -22,6 +22,8 @@ mod letters;
 mod life;
 mod messages;
 mod readme;
+mod record;
+mod rights;
 mod runbooks;
 mod signed;
 mod sweep;
@@ -48,7 +50,15 @@ fn main() {
     if let Some(lab) = Arc::into_inner(lab).and_then(std::sync::OnceLock::into_inner) {
         runtime.block_on(Lab::stop(lab));
     }
-    conclusion.exit();
+    let news = runtime.block_on(record::news());
+    for new in &news {
+        eprintln!("{new}");
+    }
+    conclusion.exit_if_failed();
+    assert!(
+        news.is_empty(),
+        "calls that no policy was judged by; see CONTRIBUTING.md"
+    );
 }
 
 /// The lab is started by the first trial that needs it, so that a filter that needs none is quick.
@@ -75,6 +85,7 @@ fn trials(runtime: &Arc<Runtime>, lab: &Shared) -> Vec<Trial> {
         life::from_submission_to_mqtt_in_keys_mode,
         life::a_thing_is_made_with_type_group_and_attributes,
         life::a_missing_thing_group_fails_visibly,
+        life::a_device_that_is_reset_has_another_certificate_and_no_longer_the_first,
         life::a_device_that_is_cut_off_comes_to_the_same_end,
         door::fifty_submissions_at_once_end_with_one_active_certificate,
         door::every_refused_login_is_the_same,
@@ -85,6 +96,8 @@ fn trials(runtime: &Arc<Runtime>, lab: &Shared) -> Vec<Trial> {
         messages::a_dead_letter_is_replayed_once_its_cause_is_mended,
         versions::what_a_later_version_adds_outlives_our_writes,
         calls::calls_for_one_certificate,
+        calls::a_message_that_waits_for_long_is_sent_anew,
+        rights::a_role_is_refused_what_is_not_its_own,
         batch::a_factory_s_batch_that_is_interrupted_loses_nothing,
         batch::a_batch_that_is_taken_back_leaves_what_is_done,
     ];

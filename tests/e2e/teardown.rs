@@ -14,6 +14,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use crate::lab::Lab;
+use crate::record;
 
 const TABLE: &str = "fleet";
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -40,6 +41,7 @@ async fn vend(lab: &Lab, serial: &str) {
 }
 
 async fn delete(lab: &Lab) {
+    record::before_deletion(lab).await;
     stack::delete(&lab.site.emulator, STACK).await.unwrap();
 }
 

@@ -24,10 +24,15 @@ def other(region):
     """Every condition the other way round."""
     own, _ = render.REGIONS[region]
     return {
+        "AlarmEmail": "night@example.com",
+        "AlarmTopicArn": f"arn:{own}:sns:{region}:{render.ACCOUNT}:night",
         "ApiAuth": "AWS_IAM",
+        "Dashboard": "on",
         "DeletionProtection": "false",
         "ExistingKeyArn": f"arn:{own}:kms:{region}:{render.ACCOUNT}:key/11111111-2222-3333-4444-555555555555",
+        "OwnEndpoint": "disabled",
         "TableName": "fleet",
+        "Tracing": "on",
     }
 
 

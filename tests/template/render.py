@@ -179,6 +179,8 @@ class Rendering:
         kind = self.made(name)["Type"]
         if attribute in ATTRIBUTES:
             return self.fill(ATTRIBUTES[attribute], name)
+        if kind == "AWS::SQS::Queue" and attribute == "QueueName":
+            return self.name(name)
         if attribute in ("Arn", "TopicArn") and kind in ARNS:
             return self.fill(ARNS[kind], name)
         raise ValueError(f"{name}.{attribute} of {kind} is not rendered")

@@ -28,6 +28,7 @@ STATEFUL = (
 NOT_IN_CHINA = ("AWS::Lambda::Url", "AWS::ApiGatewayV2::Authorizer", "AWS::Cognito::UserPool", "AWS::WAFv2::WebACL")
 # AWS's own reference knows no narrower resource for these.
 ONLY_ON_ALL = {
+    "cloudwatch:GetMetricData",
     "dynamodb:ListStreams",
     "iot:CreateCertificateFromCsr",
     "iot:CreateKeysAndCertificate",
@@ -61,8 +62,6 @@ def partition(stack, region):
             if re.search(r"(Principal|Service)(\[\d+\])?$", path):
                 if not re.fullmatch(r"[a-z]+\.amazonaws\.com", host) and host != f"logs.{region}.{suffix}":
                     yield f"{path}: {host} is no service's principal"
-            elif not host.endswith("amazonaws.com.cn" if suffix.endswith(".cn") else "amazonaws.com"):
-                yield f"{path}: {host} does not end in {suffix}"
             elif host.endswith(".cn") != suffix.endswith(".cn"):
                 yield f"{path}: {host} does not end in {suffix}"
         other = [name for name in re.findall(r"\b(?:us|eu|ap|sa|ca|me|af|il|mx|cn)(?:-gov)?-[a-z]+-\d\b", text) if name != region]
@@ -122,7 +121,7 @@ def protected(stack, _region):
 
 
 def encryption(stack, _region):
-    """One key encrypts all that is kept."""
+    """One key encrypts all that is kept. An alarm is not kept, and must get through when the key is disabled."""
     key = stack["Outputs"]["KeyArn"]["Value"]
     for name, resource in stack["Resources"].items():
         properties = resource.get("Properties", {})
@@ -130,7 +129,6 @@ def encryption(stack, _region):
             "AWS::DynamoDB::Table": lambda p: p["SSESpecification"]["SSEEnabled"] and p["SSESpecification"]["KMSMasterKeyId"],
             "AWS::Logs::LogGroup": lambda p: p["KmsKeyId"],
             "AWS::S3::Bucket": lambda p: bucket_key(p),
-            "AWS::SNS::Topic": lambda p: p["KmsMasterKeyId"],
             "AWS::SQS::Queue": lambda p: p["KmsMasterKeyId"],
         }.get(resource["Type"])
         try:

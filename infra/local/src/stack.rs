@@ -212,6 +212,21 @@ async fn reach(client: &CloudFormation, name: &str, end: &str) -> Result<(), Err
     }
 }
 
+/// The names in the template and the physical ids of a stack's resources.
+pub async fn resources(emulator: &Emulator, name: &str) -> Result<Vec<(String, String)>, Error> {
+    let client = CloudFormation::new(&emulator.sdk());
+    let told = client.describe_stack_resources().stack_name(name).send();
+    let told = told.await;
+    let told = told.map_err(|error| Error::aws("DescribeStackResources", &error))?;
+    let pair = |resource: &aws_sdk_cloudformation::types::StackResource| {
+        Some((
+            resource.logical_resource_id()?.to_owned(),
+            resource.physical_resource_id()?.to_owned(),
+        ))
+    };
+    Ok(told.stack_resources().iter().filter_map(pair).collect())
+}
+
 struct Described {
     id: String,
     status: String,

@@ -14,6 +14,7 @@ use cvm_shared::trail::Reason;
 use crate::audit::Audit;
 use crate::batch;
 use crate::completions;
+use crate::cost;
 use crate::devices;
 use crate::dlq;
 use crate::report;
@@ -96,6 +97,9 @@ pub enum Command {
     /// Show how things stand, on one screen
     #[command(after_help = format!("{}\n\n{EXITS}", status::COST))]
     Status(status::Status),
+    /// Work out what the machine costs, by part
+    #[command(after_help = format!("{}\n\n{EXITS}", cost::MADE_OF))]
+    Cost(cost::Cost),
     /// Write a batch's report as one HTML page
     #[command(after_help = format!("{}\n\n{EXITS}", report::COST))]
     Report(report::Report),

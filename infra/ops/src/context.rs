@@ -1,5 +1,6 @@
 //! What every command is given: where things are, how to answer, whether to stop.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
@@ -44,6 +45,14 @@ impl Context {
     )]
     pub async fn site(&self) -> Result<Site, Trouble> {
         Site::open(&self.common, |name| std::env::var(name).ok()).await
+    }
+
+    /// The parameters of the stack, if one was named.
+    pub async fn stack_parameters(&self) -> Result<BTreeMap<String, String>, Trouble> {
+        if self.common.stack.is_none() {
+            return Ok(BTreeMap::new());
+        }
+        self.site().await?.parameters().await
     }
 
     /// A printer for rows with these columns.

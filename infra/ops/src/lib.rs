@@ -2,7 +2,8 @@
 //!
 //! [`cli`] is the command line, [`context`] and [`site`] what every command is given, [`printer`] and [`terminal`]
 //! how it answers, [`trouble`] why it could not. Then a folder for each command: [`devices`], [`import`] (its import,
-//! which can be called in process), [`dlq`], [`batch`], [`audit`], [`status`], [`report`], and [`sweep`].
+//! which can be called in process), [`dlq`], [`batch`], [`audit`], [`status`], [`report`], [`cost`], and
+//! [`sweep`].
 
 #![cfg_attr(
     test,
@@ -20,6 +21,7 @@ pub mod calendar;
 pub mod cli;
 pub mod completions;
 pub mod context;
+pub mod cost;
 pub mod devices;
 pub mod dlq;
 pub mod import;

@@ -132,12 +132,31 @@ impl Site {
         found.ok_or_else(|| Trouble::refused(format!("stack {stack} has no output {output}")))
     }
 
-    async fn describe(&self, stack: &str) -> Result<BTreeMap<String, String>, Trouble> {
+    /// The stack's parameters; none without a stack.
+    pub async fn parameters(&self) -> Result<BTreeMap<String, String>, Trouble> {
+        let Some(stack) = &self.stack else {
+            return Ok(BTreeMap::new());
+        };
+        let stacks = self.stacks(stack).await?;
+        let parameters = stacks.iter().flat_map(Stack::parameters);
+        let pair = |parameter: &aws_sdk_cloudformation::types::Parameter| {
+            let key = parameter.parameter_key()?.to_owned();
+            Some((key, parameter.parameter_value()?.to_owned()))
+        };
+        Ok(parameters.filter_map(pair).collect())
+    }
+
+    async fn stacks(&self, stack: &str) -> Result<Vec<Stack>, Trouble> {
         let client = aws_sdk_cloudformation::Client::new(&self.config);
         let answer = client.describe_stacks().stack_name(stack).send().await;
         let answer =
             answer.map_err(|error| Trouble::aws(format!("stack {stack}: {}", root(&error))))?;
-        let outputs = answer.stacks().iter().flat_map(Stack::outputs);
+        Ok(answer.stacks.unwrap_or_default())
+    }
+
+    async fn describe(&self, stack: &str) -> Result<BTreeMap<String, String>, Trouble> {
+        let stacks = self.stacks(stack).await?;
+        let outputs = stacks.iter().flat_map(Stack::outputs);
         let pair = |output: &aws_sdk_cloudformation::types::Output| {
             Some((
                 output.output_key()?.to_owned(),

@@ -29,6 +29,7 @@ fn help_is_as_documented() {
         (&["status"], include_str!("status-help.txt")),
         (&["audit"], include_str!("audit-help.txt")),
         (&["audit", "verify"], include_str!("audit-verify-help.txt")),
+        (&["cost"], include_str!("cost-help.txt")),
         (&["report"], include_str!("report-help.txt")),
         (&["devices"], include_str!("devices-help.txt")),
         (&[], include_str!("help.txt")),

@@ -197,6 +197,7 @@ impl Place<'_> {
             endpoint,
             names: self.backend.names(),
             queues: self.queues,
+            named: self.backend.account().is_some(),
         }
     }
 

@@ -45,6 +45,7 @@ mod query;
 mod queue;
 mod queues;
 mod quota;
+mod record;
 mod s3;
 mod scalar;
 mod server;
@@ -66,6 +67,7 @@ pub use quota::Api;
 pub use quota::Limit;
 pub use quota::Quotas;
 pub use server::StandIn;
+pub use table::Written;
 
 /// How the stand-in behaves. By default: no limits, no faults, no latency.
 #[derive(Clone, Debug, Default)]

@@ -22,6 +22,8 @@ use crate::faults::Fate;
 use crate::faults::cut;
 use crate::faults::trouble;
 use crate::iot;
+use crate::lock;
+use crate::record;
 use crate::s3;
 use crate::servicequotas;
 use crate::sqs;
@@ -77,7 +79,7 @@ impl StandIn {
 }
 
 /// A request with the service that it is for.
-enum Call {
+pub(crate) enum Call {
     DynamoDb(String),
     Sqs(String),
     ServiceQuotas(String),
@@ -141,6 +143,9 @@ async fn handle(State(account): State<Account>, request: Request) -> Response {
         return Refusal::new(404, "UnknownOperationException", message).into_json();
     };
     account.count(call.operation());
+    if let Some(line) = record::line(&call, &request) {
+        lock(&account.recorded).insert(line);
+    }
     clock::pause(account.latency).await;
     match account.dice.fate() {
         Fate::Spared => answer(account, &call, &request).await,

@@ -93,6 +93,17 @@ pub(crate) struct Table {
     pub(crate) key: &'static str,
     items: BTreeMap<String, Item>,
     indexes: BTreeMap<String, Index>,
+    /// All writes, if somebody wants to know.
+    written: Option<Vec<Written>>,
+}
+
+/// A write: the whole item before and after it, as a table's stream has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    /// The item that was there, in DynamoDB's JSON.
+    pub before: Option<Value>,
+    /// The item that is there now.
+    pub after: Value,
 }
 
 impl Table {
@@ -102,7 +113,13 @@ impl Table {
             key,
             items: BTreeMap::new(),
             indexes: BTreeMap::new(),
+            written: None,
         }
+    }
+
+    /// Keeps all writes from now on; those that were kept before.
+    pub(crate) fn keep_writes(&mut self) -> Vec<Written> {
+        self.written.replace(Vec::new()).unwrap_or_default()
     }
 
     /// The key of an item, or of a call's `Key`.
@@ -122,6 +139,12 @@ impl Table {
                 index.remove(key, before);
             }
             index.add(key, &item);
+        }
+        if let Some(written) = &mut self.written {
+            written.push(Written {
+                before: self.items.get(key).cloned().map(Value::Object),
+                after: Value::Object(item.clone()),
+            });
         }
         self.items.insert(key.to_owned(), item);
     }

@@ -135,7 +135,9 @@ impl<P: Post, R: Registry, N: Notes, C: Clock, D: Delivery> Outgoing<'_, P, R, N
     ) -> Result<Fate, Failure> {
         let desk = &self.desk;
         self.pace.turn(desk.clock).await;
-        self.delivery.renew(&letter.body, HEAD_START).await?;
+        let device = order.serial.as_str();
+        let copy = self.delivery.renew(&letter.body, Some(device), HEAD_START);
+        copy.await?;
         self.sent.insert(order.request.id.clone());
         let hand = desk.hand();
         let event = |_: &Record| replay(order, hand.at);
