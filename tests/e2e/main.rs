@@ -75,6 +75,7 @@ fn trials(runtime: &Arc<Runtime>, lab: &Shared) -> Vec<Trial> {
         messages::a_dead_letter_is_replayed_once_its_cause_is_mended,
         versions::what_a_later_version_adds_outlives_our_writes,
         calls::calls_for_one_certificate,
+        calls::the_bill_is_made_out_for_the_stack_s_parameters,
         batch::a_factory_s_batch_that_is_interrupted_loses_nothing,
         batch::a_batch_that_is_taken_back_leaves_what_is_done,
     ];
