@@ -45,6 +45,7 @@ def parse_arguments():
         metavar="FUNCTION=BUCKET/KEY",
         help="where a function's zip has been uploaded; once for each function",
     )
+    parser.add_argument("--workers", type=int, help="the parameter Workers, if it is not left at its default")
     parser.add_argument("--region", default="us-east-1", help="default: %(default)s")
     parser.add_argument("--template", type=pathlib.Path, default=TEMPLATE, help="default: the production template")
     return parser.parse_args()
@@ -110,45 +111,12 @@ def log_as_configured(template, _arguments):
         properties["Environment"]["Variables"]["AWS_LAMBDA_LOG_LEVEL"] = logging["ApplicationLogLevel"]
 
 
-def bind_certificates(template, _arguments):
-    """Gap: AWS checks these four against the certificate, the emulator against any resource or the Thing."""
-    thing = {"Fn::Sub": "arn:${AWS::Partition}:iot:${AWS::Region}:${AWS::AccountId}:thing/*"}
-    for role in ("WorkerRole", "JanitorRole"):
-        document = template["Resources"][role]["Properties"]["Policies"][0]["PolicyDocument"]
-        granted = [action for statement in document["Statement"] for action in actions(statement)]
-        policies = [a for a in granted if a in ("iot:AttachPolicy", "iot:DetachPolicy")]
-        things = [a for a in granted if a in ("iot:AttachThingPrincipal", "iot:DetachThingPrincipal")]
-        document["Statement"] += [
-            allow("EmulatorBindsPolicies", policies, "*"),
-            allow("EmulatorBindsThings", things, thing),
-        ]
-
-
-def actions(statement):
-    listed = statement["Action"]
-    return [listed] if isinstance(listed, str) else listed
-
-
-def import_in_batches(template, _arguments):
-    """Gap: AWS checks a PartiQL batch against PartiQLInsert on the table, the emulator against the call on any."""
-    operator = template["Resources"]["OperatorPolicy"]["Properties"]["PolicyDocument"]
-    operator["Statement"].append(allow("EmulatorImports", ["dynamodb:BatchExecuteStatement"], "*"))
-    ledger = template["Resources"]["LedgerRole"]["Properties"]["Policies"][0]["PolicyDocument"]
-    ledger["Statement"].append(allow("EmulatorAdds", ["dynamodb:BatchExecuteStatement"], "*"))
-
-
-def queue_in_batches(template, _arguments):
-    """Gap: AWS checks a batch of messages against the action for one of them, the emulator against the call."""
-    operator = template["Resources"]["OperatorPolicy"]["Properties"]["PolicyDocument"]
-    for sid, action, queue in (
-        ("EmulatorGivesBack", "sqs:ChangeMessageVisibilityBatch", "DeadLetterQueue"),
-        ("EmulatorSends", "sqs:SendMessageBatch", "WorkQueue"),
-    ):
-        operator["Statement"].append(allow(sid, [action], {"Fn::GetAtt": [queue, "Arn"]}))
-
-
-def allow(sid, actions, resource):
-    return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource}
+def poll_with_a_number(template, arguments):
+    """Gap: a reference to a Number arrives as text, and the poller wants MaximumConcurrency to be a number."""
+    workers = arguments.workers or template["Parameters"]["Workers"]["Default"]
+    for properties in of_type(template, "AWS::Lambda::EventSourceMapping").values():
+        if "ScalingConfig" in properties:
+            properties["ScalingConfig"]["MaximumConcurrency"] = workers
 
 
 def allow_plain_http(template, _arguments):
@@ -172,9 +140,7 @@ def of_type(template, kind):
 PATCHES = [
     reach_the_emulator,
     log_as_configured,
-    bind_certificates,
-    import_in_batches,
-    queue_in_batches,
+    poll_with_a_number,
     allow_plain_http,
 ]
 

@@ -29,6 +29,8 @@ pub struct IngestConfig {
     pub terms: Terms,
     /// The roots that devices are told to trust.
     pub trust: TrustBundle,
+    /// The CloudWatch namespace of its metrics.
+    pub namespace: String,
 }
 
 /// What the door tells devices about time, and what one that was served may have.
@@ -70,6 +72,7 @@ impl IngestConfig {
                 legacy: legacy(&mut env)?,
             },
             trust,
+            namespace: env.text("CVM_METRICS_NAMESPACE")?,
         };
         env.finish()?;
         Ok(config)
@@ -126,6 +129,7 @@ mod tests {
             ("CVM_GRACE_HOURS", "24"),
             ("CVM_LEGACY_API", "off"),
             ("CVM_LEGACY_WAIT_SECONDS", "20"),
+            ("CVM_METRICS_NAMESPACE", "CVM"),
         ];
         vars.retain(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
         let vars = vars

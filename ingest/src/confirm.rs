@@ -58,8 +58,8 @@ where
         }
         let hand = Hand::new(Author::Ingest, now);
         match write(&self.registry, &hand, row, |_| event.clone()).await? {
-            Written::Applied(row) | Written::Refused(row, Refusal::Already) => {
-                tracing::info!(serial = %row.serial, request = id, "confirmed");
+            Written::Applied(_) | Written::Refused(_, Refusal::Already) => {
+                tracing::info!("confirmed");
             }
             Written::Refused(_, refusal) => return Err(refused(&refusal)),
         }

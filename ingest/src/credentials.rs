@@ -1,5 +1,7 @@
 //! Who a device says it is, and what it shows for it: the `Authorization` header of both modes.
 //!
+//! Where API Gateway itself wants an AWS signature (`ApiAuth=AWS_IAM`), that one has the header, and ours has its own.
+//!
 //! `CVM1-TOKEN serial="...",token="..."` or `CVM1 serial="...",ts="...",nonce="...",proof="..."`.
 //! A header that is missing is no login; one that is broken is told what is wrong with its form.
 
@@ -40,10 +42,19 @@ pub enum Shown {
     },
 }
 
+/// The header beside an AWS signature.
+const BESIDE_SIGNATURE: &str = "cvm1-authorization";
+/// How all of AWS's signatures begin (AWS4-HMAC-SHA256, AWS4-ECDSA-P256-SHA256).
+const SIGNATURE: &str = "AWS4-";
+
 impl Credentials {
     /// Reads the request's header; `None` if it has none.
     pub(crate) fn of(asked: &Asked) -> Result<Option<Self>, Refused> {
-        let header = asked.header("authorization")?;
+        let usual = asked.header("authorization")?;
+        let header = match usual.filter(|value| !value.starts_with(SIGNATURE)) {
+            None => asked.header(BESIDE_SIGNATURE)?,
+            ours => ours,
+        };
         header.map(Self::parse).transpose()
     }
 
@@ -127,6 +138,8 @@ fn malformed(rule: &str) -> Refused {
 
 #[cfg(test)]
 mod tests {
+    use aws_lambda_events::event::apigw::ApiGatewayV2httpRequest;
+
     use super::*;
 
     fn refused(header: &str) -> Refused {
@@ -144,6 +157,33 @@ mod tests {
             let read = Credentials::parse(header).unwrap();
             assert_eq!(read.serial.as_str(), "a:b");
             assert!(matches!(read.shown, Shown::Token(token) if token.expose() == "t=1"));
+        }
+    }
+
+    #[test]
+    fn a_signature_leaves_the_usual_header_to_aws() {
+        let token = |serial: &str| format!("CVM1-TOKEN serial=\"{serial}\",token=\"t\"");
+        let signature = "AWS4-HMAC-SHA256 Credential=a, SignedHeaders=host, Signature=b".to_owned();
+        for (usual, beside, read) in [
+            (
+                Some(signature.clone()),
+                Some(token("beside")),
+                Some("beside"),
+            ),
+            (Some(signature), None, None),
+            (None, Some(token("beside")), Some("beside")),
+            (Some(token("usual")), Some(token("beside")), Some("usual")),
+            (None, None, None),
+        ] {
+            let mut event = ApiGatewayV2httpRequest::default();
+            for (name, value) in [("authorization", usual), (BESIDE_SIGNATURE, beside)] {
+                if let Some(value) = value {
+                    event.headers.insert(name, value.parse().unwrap());
+                }
+            }
+            let asked = Asked::from_event(event).unwrap();
+            let shown = Credentials::of(&asked).unwrap();
+            assert_eq!(shown.as_ref().map(|shown| shown.serial.as_str()), read);
         }
     }
 

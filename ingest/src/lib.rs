@@ -4,6 +4,7 @@
 //! (which call it is), [`credentials`] and [`login`] (who asks), then [`submit`], [`show`], [`confirm`] or [`roots`].
 //! `legacy` has the calls of two published machines, which wait for what they ask for.
 //! [`countersign`] proves the answer. Every refusal is a member of the closed list in [`problem`].
+//! [`tally`] has what logs and metrics say of a call.
 
 #![cfg_attr(
     test,
@@ -33,3 +34,4 @@ pub mod show;
 mod slow;
 pub mod submission;
 pub mod submit;
+pub mod tally;

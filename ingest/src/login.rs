@@ -31,6 +31,7 @@ use crate::http::Asked;
 use crate::pace::TooFast;
 use crate::problem::Refused;
 use crate::slow::Permit;
+use crate::tally;
 
 /// Whether a call changes anything: only such a call uses its nonce up. A poll that somebody repeats
 /// shows what its device saw, and nothing in it is worth having: keys are sealed.
@@ -95,6 +96,7 @@ where
             self.own.slow.failed(&asked.source, &who.serial, now);
         }
         let row = row.ok_or(Refused::Unauthorized)?;
+        tally::is_from(&row);
         // Only now: a stranger spends nobody's share, and learns nothing.
         self.admit(&who.serial)?;
         if effect == Effect::Changes {

@@ -4,6 +4,7 @@ use cvm_aws::clients::CallLimits;
 use cvm_aws::clients::sdk_config;
 use cvm_aws::config::Env;
 use cvm_aws::guard::DynamoGuard;
+use cvm_aws::meters::Meters;
 use cvm_aws::queue::SqsQueue;
 use cvm_aws::registry::DynamoRegistry;
 use cvm_aws::system::SystemClock;
@@ -14,8 +15,10 @@ use cvm_ingest::config::IngestConfig;
 use cvm_ingest::door::Door;
 use cvm_ingest::door::Own;
 use cvm_ingest::http::Asked;
+use cvm_ingest::tally::span_of;
 use lambda_runtime::LambdaEvent;
 use lambda_runtime::service_fn;
+use tracing::Instrument as _;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -24,8 +27,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         reason = "the shell reads the environment, once"
     )]
     let vars: Vec<(String, String)> = std::env::vars().collect();
-    telemetry::init(vars.clone());
+    let level = telemetry::init(vars.clone());
     let config = IngestConfig::from_env(Env::new(vars))?;
+    let meters = Meters::start(config.namespace, level)?;
     let sdk = sdk_config(CallLimits::INGEST).await;
     let door = Door {
         registry: DynamoRegistry::new(aws_sdk_dynamodb::Client::new(&sdk), config.table),
@@ -46,7 +50,10 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     lambda_runtime::run(service_fn(
         // Taken as it is and read by us: the runtime would repeat an event that it cannot read in its log.
         |event: LambdaEvent<serde_json::Value>| async move {
-            let answer = door.answer(Asked::from_payload(event.payload)).await;
+            let span = span_of(&event.payload);
+            let answered = Box::pin(door.answer(Asked::from_payload(event.payload)));
+            let answer = answered.instrument(span).await;
+            meters.tell();
             Ok::<_, lambda_runtime::Error>(answer.into_event())
         },
     ))

@@ -8,6 +8,7 @@ use cvm_shared::failure::Failure;
 use cvm_shared::ids::Malformed;
 
 use crate::http::Answer;
+use crate::tally;
 
 /// The schemes that a device may log in by, the better one first.
 const CHALLENGE: &str = "CVM1, CVM1-TOKEN";
@@ -179,6 +180,7 @@ impl From<Malformed> for Refused {
 impl From<Failure> for Refused {
     fn from(failure: Failure) -> Self {
         tracing::error!(code = failure.code().as_str(), %failure, "a call behind the door failed");
+        tally::failed(&failure);
         Self::Unavailable { retry_after: 5 }
     }
 }

@@ -18,6 +18,7 @@ use crate::http::Asked;
 use crate::legacy::Call;
 use crate::problem::Refused;
 use crate::roots::trust_bundle;
+use crate::tally;
 
 /// A call of the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +85,7 @@ where
             Err(refused) => Err(refused),
         };
         let answer = answered.unwrap_or_else(|refused| refused.tell());
+        tally::answered(answer.status);
         self.with_nonce(answer).await
     }
 

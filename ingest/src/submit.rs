@@ -33,6 +33,7 @@ use crate::problem::Refused;
 use crate::show::Wish;
 use crate::submission::Submission;
 use crate::submission::check_type;
+use crate::tally;
 
 /// What became of a request.
 #[derive(Debug)]
@@ -102,12 +103,16 @@ where
         };
         let order = match next(&row, &event) {
             Ok(after) => order(&after)?,
-            Err(refusal) => return Ok(Opened::Refused(row, refusal)),
+            Err(refusal) => {
+                tally::refused(&refusal);
+                return Ok(Opened::Refused(row, refusal));
+            }
         };
+        tally::asks_for(&order.request.id);
         self.bind_key(&order).await?;
         self.queue.send(&order).await?;
         self.own.gauge.accepted(&self.terms.poll, self.clock.now());
-        tracing::info!(serial = %order.serial, request = %order.request.id, "accepted");
+        tally::accepted();
         let hand = Hand::new(Author::Ingest, self.clock.now());
         Ok(
             match write(&self.registry, &hand, row, |_| event.clone()).await? {
@@ -125,7 +130,7 @@ where
         if self.guard.bind_key(csr.public_key(), &order.serial).await? {
             return Ok(());
         }
-        tracing::warn!(serial = %order.serial, key = %csr.public_key().to_hex(), "a key of another device");
+        tracing::warn!(key = %csr.public_key().to_hex(), "a key of another device");
         let rule = "holds the key of another device";
         Err(Refused::BadCsr(Malformed::new("csr", rule)))
     }

@@ -118,10 +118,12 @@ pub trait Delivery: Send + Sync {
         after: Duration,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Sends a fresh copy that shows after a delay of at most 15 minutes; its receive count is new.
+    /// Sends a fresh copy that shows after a delay of at most 15 minutes; its receive count is new. It belongs to
+    /// `tenant`, so that a batch whose messages wait does not become as many tenants as it has devices.
     fn renew(
         &self,
         body: &str,
+        tenant: Option<&str>,
         after: Duration,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 

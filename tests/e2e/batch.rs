@@ -17,7 +17,9 @@ use serde_json::json;
 
 use crate::cvmctl::Answer;
 use crate::cvmctl::cvmctl;
+use crate::cvmctl::cvmctl_as;
 use crate::cvmctl::interrupted;
+use crate::cvmctl::station_key;
 use crate::lab::Lab;
 use crate::lab::until;
 
@@ -149,6 +151,14 @@ async fn its_bundles_are_fetched(lab: &Lab, home: &Path) {
         "--output",
         "csv",
     ];
+    // An operator alone may look after devices, and not take what is theirs.
+    let refused = cvmctl_as(lab, &station_key(lab).await, &fetch).await;
+    assert_eq!(refused.code, 3, "{refused:?}");
+    assert!(
+        refused.err.contains("the bundle of E2E-night"),
+        "{refused:?}"
+    );
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 0);
     let fetched = cvmctl(lab, &fetch).await;
     assert_eq!((fetched.code, fetched.err.as_str()), (0, ""), "{fetched:?}");
     assert_eq!(fetched.out.matches(",fetched").count(), DEVICES);

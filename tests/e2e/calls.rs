@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_lambda_events::event::sqs::SqsEvent;
 use aws_lambda_events::event::sqs::SqsMessage;
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -22,10 +23,15 @@ use cvm_ops::cost::measures::Login;
 use cvm_ops::cost::measures::Mode;
 use cvm_ops::cost::measures::Phase;
 use cvm_ops::cost::measures::read;
+use cvm_shared::ids::Owner;
+use cvm_shared::lease::Epoch;
+use cvm_shared::lease::Lease;
 use cvm_shared::message::Order;
 use cvm_shared::ports::Clock as _;
+use cvm_shared::record::Record;
 use cvm_shared::request::KeySource;
 use cvm_shared::request::Request;
+use cvm_shared::state::State;
 use cvm_testkit::sample;
 use cvm_testkit::site::WORK_TERMS;
 use cvm_worker::batch::work_off;
@@ -36,6 +42,9 @@ use cvm_worker::run::Worker;
 
 use crate::cvmctl::cvmctl;
 use crate::lab::Lab;
+
+/// After so many receives a fault is final.
+const RECEIVES_MAX: u32 = 5;
 
 /// Notes every request that leaves the SDK.
 #[derive(Clone, Debug, Default)]
@@ -158,47 +167,89 @@ fn expected(create: &'static str) -> Vec<&'static str> {
     ]
 }
 
+/// With the rights of the worker's role.
+pub(crate) async fn a_message_that_waits_for_long_is_sent_anew(lab: Arc<Lab>) {
+    let mut device = lab.device("E2E-held");
+    let request = Request::new(&device.serial, device.generation, KeySource::Service);
+    device.epoch = Epoch(1);
+    device.state = State::Issuing {
+        request: request.clone(),
+        lease: Lease {
+            epoch: device.epoch,
+            owner: Owner::parse("00000000000000000000000000000000").unwrap(),
+            until: SystemClock.now().plus(Duration::from_secs(15)),
+        },
+        issued: None,
+    };
+    lab.put(&device).await;
+    let calls = work_off_order(&lab, &device, request, RECEIVES_MAX).await;
+    assert_eq!(calls, ["GetItem", "SendMessage"]);
+    lab.vended("E2E-held", Duration::from_mins(2)).await;
+    lab.assert_one_certificate("E2E-held").await;
+}
+
 /// One order, worked off in this process by a fresh worker; the calls that it made.
 async fn work(lab: &Lab, serial: &str, key: KeySource) -> Vec<String> {
     let device = lab.device(serial);
     lab.put(&device).await;
+    let request = Request::new(&device.serial, device.generation, key);
+    let calls = work_off_order(lab, &device, request, 1).await;
+    lab.assert_one_certificate(serial).await;
+    calls
+}
+
+/// With the rights of the worker's role.
+async fn work_off_order(
+    lab: &Lab,
+    device: &Record,
+    request: Request,
+    receives: u32,
+) -> Vec<String> {
     let recorder = Recorder::default();
-    let worker = worker(lab, &recorder);
+    let sdk = lab.sdk_of("WorkerRole").await;
+    let worker = worker(lab, &sdk, &recorder);
     let outputs = &lab.site.outputs;
     let (url, dead) = (
         outputs.queue_url.clone(),
         outputs.dead_letter_queue_url.clone(),
     );
-    let delivery = SqsDelivery::new(lab.sqs.clone(), url, dead);
-    let request = Request::new(&device.serial, device.generation, key);
+    let sqs = aws_sdk_sqs::config::Builder::from(&sdk).interceptor(recorder.clone());
+    let delivery = SqsDelivery::new(aws_sdk_sqs::Client::from_conf(sqs.build()), url, dead);
     let order = Order {
-        serial: device.serial,
+        serial: device.serial.clone(),
         generation: device.generation,
         request,
     };
-    let mut message = SqsMessage::default();
-    message.message_id = Some("m".to_owned());
-    message.receipt_handle = Some("r".to_owned());
-    message.body = Some(order.encode());
-    let mut event = SqsEvent::default();
-    event.records = vec![message];
+    let event = event(order.encode(), receives);
     let deadline = SystemClock.now().plus(Duration::from_secs(30));
-    let answer = work_off(&worker, &delivery, 5, &event, deadline)
+    let answer = work_off(&worker, &delivery, RECEIVES_MAX, &event, deadline)
         .await
         .unwrap();
     assert!(answer.batch_item_failures.is_empty());
-    lab.assert_one_certificate(serial).await;
     recorder.0.lock().unwrap().clone()
+}
+
+/// A batch of one message, as the queue hands it out.
+fn event(body: String, receives: u32) -> SqsEvent {
+    let mut message = SqsMessage::default();
+    message.message_id = Some("m".to_owned());
+    message.receipt_handle = Some("r".to_owned());
+    message.body = Some(body);
+    let count = ("ApproximateReceiveCount".to_owned(), receives.to_string());
+    message.attributes.extend([count]);
+    let mut event = SqsEvent::default();
+    event.records = vec![message];
+    event
 }
 
 fn worker(
     lab: &Lab,
+    sdk: &SdkConfig,
     recorder: &Recorder,
 ) -> Worker<DynamoRegistry, AwsIssuer<SystemClock>, S3Vault, SystemClock, SystemRandom> {
-    let sdk = lab.site.emulator.sdk();
     let outputs = &lab.site.outputs;
-    let dynamodb = aws_sdk_dynamodb::config::Builder::from(&sdk).interceptor(recorder.clone());
-    let s3 = aws_sdk_s3::config::Builder::from(&sdk).interceptor(recorder.clone());
+    let dynamodb = aws_sdk_dynamodb::config::Builder::from(sdk).interceptor(recorder.clone());
+    let s3 = aws_sdk_s3::config::Builder::from(sdk).interceptor(recorder.clone());
     let pacer = Pacer::new(&Rates::uniform(100.0));
     Worker {
         registry: DynamoRegistry::new(
@@ -206,7 +257,7 @@ fn worker(
             outputs.table.clone(),
         ),
         issuer: AwsIssuer::new(
-            cvm_worker::iot::client_with(&sdk, recorder.clone()),
+            cvm_worker::iot::client_with(sdk, recorder.clone()),
             pacer,
             SystemClock,
         ),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use cvm_local::functions;
+use cvm_local::functions::Profile;
 use cvm_local::iot::iam;
 use cvm_local::sdk;
 use cvm_local::site::STACK;
@@ -45,6 +46,7 @@ impl Answer {
 }
 
 /// An access key.
+#[derive(Debug)]
 pub(crate) struct Key {
     id: String,
     secret: String,
@@ -53,6 +55,19 @@ pub(crate) struct Key {
 /// An access key of a fresh user that has the operators' policy.
 pub(crate) async fn operator_key(lab: &Lab) -> Key {
     key(lab, "operator", &[&lab.site.outputs.operator_policy_arn]).await
+}
+
+/// An access key of a fresh user at a station that may not fetch bundles.
+pub(crate) async fn station_key(lab: &Lab) -> Key {
+    key(lab, "station", &[&lab.site.outputs.operator_policy_arn]).await
+}
+
+/// An access key of a user that has the operators' policy and the factories'.
+async fn factory_key(lab: &Lab) -> &Key {
+    let outputs = &lab.site.outputs;
+    let policies = [&*outputs.operator_policy_arn, &*outputs.factory_policy_arn];
+    let made = lab.factory.get_or_init(|| key(lab, "factory", &policies));
+    made.await
 }
 
 /// An access key of a fresh user that has these policies.
@@ -75,23 +90,21 @@ async fn key(lab: &Lab, user: &str, policies: &[&str]) -> Key {
     }
 }
 
-/// Runs it to its end, with all rights.
+/// Runs it to its end, with a factory's rights.
 pub(crate) async fn cvmctl(lab: &Lab, args: &[&str]) -> Answer {
-    answer(command(lab, args).await.output().await.unwrap())
+    let key = factory_key(lab).await;
+    answer(command(lab, key, args).await.output().await.unwrap())
 }
 
 /// Runs it to its end, with this key.
 pub(crate) async fn cvmctl_as(lab: &Lab, key: &Key, args: &[&str]) -> Answer {
-    let mut command = command(lab, args).await;
-    command
-        .env("AWS_ACCESS_KEY_ID", &key.id)
-        .env("AWS_SECRET_ACCESS_KEY", &key.secret);
-    answer(command.output().await.unwrap())
+    answer(command(lab, key, args).await.output().await.unwrap())
 }
 
 /// Runs it, and presses Ctrl-C at that moment.
 pub(crate) async fn interrupted(lab: &Lab, args: &[&str], at: impl Future<Output = ()>) -> Answer {
-    let child = command(lab, args).await.spawn().unwrap();
+    let key = factory_key(lab).await;
+    let child = command(lab, key, args).await.spawn().unwrap();
     let pid = child.id().unwrap().to_string();
     let press = async {
         at.await;
@@ -102,16 +115,15 @@ pub(crate) async fn interrupted(lab: &Lab, args: &[&str], at: impl Future<Output
     answer(output.unwrap())
 }
 
-async fn command(lab: &Lab, args: &[&str]) -> Command {
-    let (key_id, secret) = sdk::ROOT;
+async fn command(lab: &Lab, key: &Key, args: &[&str]) -> Command {
     let mut command = Command::new(binary().await);
     command
         .args(args)
         .env_clear()
         .env("AWS_ENDPOINT_URL", lab.site.emulator.endpoint())
         .env("AWS_REGION", sdk::REGION)
-        .env("AWS_ACCESS_KEY_ID", key_id)
-        .env("AWS_SECRET_ACCESS_KEY", secret)
+        .env("AWS_ACCESS_KEY_ID", &key.id)
+        .env("AWS_SECRET_ACCESS_KEY", &key.secret)
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .env("CVM_STACK", STACK)
         .stdin(Stdio::null())
@@ -137,5 +149,5 @@ async fn binary() -> &'static PathBuf {
 
 async fn build() -> PathBuf {
     let workspace = Workspace::find().await.unwrap();
-    functions::cvmctl(&workspace).await.unwrap()
+    functions::cvmctl(&workspace, Profile::Dev).await.unwrap()
 }

@@ -24,17 +24,18 @@ use crate::cvmctl::cvmctl_as;
 use crate::cvmctl::operator_key;
 use crate::lab::Lab;
 use crate::lab::until;
+use crate::letters::late_letters_do_no_harm;
 use crate::messages::order;
 
 /// An operator at a terminal, with the rights of the template's policy and no others.
-struct Operator {
-    lab: Arc<Lab>,
+pub(crate) struct Operator {
+    pub(crate) lab: Arc<Lab>,
     key: Key,
 }
 
 impl Operator {
     /// Runs a command to its end, with nobody to answer a question.
-    async fn runs(&self, args: &[&str]) -> Answer {
+    pub(crate) async fn runs(&self, args: &[&str]) -> Answer {
         let args = [args, &["--output", "json"]].concat();
         let answer = cvmctl_as(&self.lab, &self.key, &args).await;
         assert!(!answer.out.contains("CERTIFICATE REQUEST"), "{answer:?}");
@@ -42,7 +43,7 @@ impl Operator {
     }
 
     /// The reasons of all dead letters, with how many there are of each.
-    async fn reasons(&self) -> Vec<(String, u64)> {
+    pub(crate) async fn reasons(&self) -> Vec<(String, u64)> {
         let listed = self.runs(&["dlq", "list"]).await;
         assert_eq!(listed.code, 0, "{listed:?}");
         let rows = listed.objects();
@@ -63,7 +64,7 @@ impl Operator {
     }
 
     /// Puts a letter into the dead letters as a worker would.
-    async fn park(&self, body: &str, reason: &str) {
+    pub(crate) async fn park(&self, body: &str, reason: &str) {
         let attribute = aws_sdk_sqs::types::MessageAttributeValue::builder()
             .data_type("String")
             .string_value(reason)
@@ -102,6 +103,7 @@ pub(crate) async fn an_operator_works_dead_letters_off() {
     poison_is_left_and_dropped(&operator).await;
     what_sqs_refuses_is_said(&operator).await;
     the_janitor_is_sent(&operator).await;
+    late_letters_do_no_harm(&operator).await;
     drop(operator);
     Lab::stop(lab).await;
 }

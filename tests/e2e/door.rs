@@ -4,9 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cvm_aws::system::SystemClock;
+use cvm_device::conformance::Config;
+use cvm_device::conformance::RULES;
+use cvm_device::conformance::Verdict;
+use cvm_device::conformance::conformance;
 use cvm_shared::api::BODY_MAX;
 use cvm_shared::api::Problem;
 use cvm_shared::api::StatusView;
+use cvm_shared::ports::Clock as _;
+use cvm_shared::secret::DeviceToken;
 use cvm_testkit::sample;
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -113,4 +120,37 @@ pub(crate) async fn bad_requests_are_refused_with_their_code(lab: Arc<Lab>) {
             "{path} {body:.20}"
         );
     }
+}
+
+/// Every rule of the kit, but for the one that takes five minutes.
+pub(crate) async fn the_deployment_keeps_its_contract(lab: Arc<Lab>) {
+    const SLOW: &str = "expired-nonce";
+    let serial = "E2E-contract";
+    let mut device = lab.device(serial);
+    device.proof_only = true;
+    lab.put(&device).await;
+    let config = Config {
+        endpoint: lab.site.outputs.api.clone(),
+        serial: sample::serial(serial),
+        token: DeviceToken::parse(sample::TOKEN).unwrap(),
+        audience: Some(lab.site.outputs.audience.clone()),
+        ca_pem: String::new(),
+        issuer_ca_pem: String::new(),
+        confirm: true,
+        outlive: None,
+        timeout: Duration::from_mins(1),
+    };
+    let now = || SystemClock.now();
+    let outcomes = Box::pin(conformance(&config, now, &|_| ())).await.unwrap();
+    assert_eq!(outcomes.len(), RULES.len());
+    for outcome in &outcomes {
+        match outcome.rule.id {
+            SLOW => assert!(
+                matches!(outcome.verdict, Verdict::Skipped(_)),
+                "{outcome:?}"
+            ),
+            _ => assert_eq!(outcome.verdict, Verdict::Passed, "{outcome:?}"),
+        }
+    }
+    lab.assert_one_certificate(serial).await;
 }

@@ -3,8 +3,13 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use aws_config::SdkConfig;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sqs::types::Message;
 use cvm_aws::item::to_item;
 use cvm_aws::registry::DynamoRegistry;
@@ -13,6 +18,7 @@ use cvm_device::mqtt::ConnectConfig;
 use cvm_device::mqtt::Connected;
 use cvm_device::mqtt::connect;
 use cvm_device::vend::VendConfig;
+use cvm_local::emulator::EmulatorOptions;
 use cvm_local::functions::Profile;
 use cvm_local::site::Site;
 use cvm_local::watch;
@@ -23,6 +29,10 @@ use cvm_shared::record::Record;
 use cvm_shared::secret::DeviceToken;
 use cvm_shared::state::State;
 use cvm_testkit::sample;
+use tokio::sync::OnceCell;
+
+use crate::cvmctl::Key;
+use crate::record;
 
 /// A running site.
 #[derive(Debug)]
@@ -32,6 +42,12 @@ pub(crate) struct Lab {
     pub(crate) sqs: aws_sdk_sqs::Client,
     pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) http: reqwest::Client,
+    /// The access key that `cvmctl` is run with where a trial does not say.
+    pub(crate) factory: OnceCell<Key>,
+    /// Names in the template and physical ids, of all stacks that were here.
+    pub(crate) resources: Mutex<Vec<(String, String)>>,
+    /// Whether a stack was deleted here.
+    pub(crate) deleted: AtomicBool,
 }
 
 impl Lab {
@@ -46,20 +62,55 @@ impl Lab {
         let parameters: BTreeMap<String, String> = parameters
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        let site = Site::start(Profile::Dev, &parameters).await.unwrap();
+        let options = EmulatorOptions {
+            record: true,
+            ..EmulatorOptions::default()
+        };
+        let site = Box::pin(Site::start_with(Profile::Dev, &parameters, options));
+        let site = site.await.unwrap();
         let sdk = site.emulator.sdk();
         Self {
             dynamodb: aws_sdk_dynamodb::Client::new(&sdk),
             sqs: aws_sdk_sqs::Client::new(&sdk),
             s3: aws_sdk_s3::Client::new(&sdk),
             http: reqwest::Client::new(),
+            factory: OnceCell::new(),
+            resources: Mutex::default(),
+            deleted: AtomicBool::default(),
             site,
         }
+    }
+
+    /// Settings for clients with a role's rights, and no others. To take on a role of Lambda's, one must be root here.
+    pub(crate) async fn sdk_of(&self, role: &str) -> SdkConfig {
+        self.sdk_as(role, "trial").await
+    }
+
+    /// The same, in a session of this name.
+    pub(crate) async fn sdk_as(&self, role: &str, session: &str) -> SdkConfig {
+        let sdk = self.site.emulator.sdk();
+        let resources = self.site.resources().await.unwrap();
+        let its = resources.into_iter().find(|(logical, _)| logical == role);
+        let arn = format!("arn:aws:iam::000000000000:role/{}", its.unwrap().1);
+        let call = aws_sdk_sts::Client::new(&sdk).assume_role().role_arn(arn);
+        let taken = call.role_session_name(session).send().await.unwrap();
+        let taken = taken.credentials.unwrap();
+        let token = Some(taken.session_token);
+        let key = Credentials::new(
+            taken.access_key_id,
+            taken.secret_access_key,
+            token,
+            None,
+            "role",
+        );
+        let key = SharedCredentialsProvider::new(key);
+        sdk.into_builder().credentials_provider(key).build()
     }
 
     /// Stops the emulator; with it goes everything.
     pub(crate) async fn stop(lab: Arc<Self>) {
         let lab = Arc::into_inner(lab).expect("no trial is running");
+        record::take_down(&lab).await;
         lab.site.emulator.stop().await;
     }
 

@@ -22,10 +22,12 @@ use cvm_shared::ports::Clock as _;
 use cvm_shared::record::Attributes;
 use cvm_shared::state::Delivery;
 use cvm_shared::state::State;
+use cvm_testkit::sample;
 use reqwest::Method;
 use reqwest::StatusCode;
 use serde_json::json;
 
+use crate::cvmctl::cvmctl;
 use crate::lab::Lab;
 use crate::lab::until;
 
@@ -41,6 +43,24 @@ pub(crate) async fn from_submission_to_mqtt_in_csr_mode(lab: Arc<Lab>) {
 pub(crate) async fn from_submission_to_mqtt_in_keys_mode(lab: Arc<Lab>) {
     to_mqtt(&lab, "E2E:keys", KeyMode::Keys, Auth::Token).await;
     to_mqtt(&lab, "E2E:keys-nonce", KeyMode::Keys, Auth::Nonce).await;
+}
+
+pub(crate) async fn a_device_that_is_reset_has_another_certificate_and_no_longer_the_first(
+    lab: Arc<Lab>,
+) {
+    let serial = "E2E-reset";
+    lab.put(&lab.device(serial)).await;
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let answer = lab.submit(serial, sample::TOKEN, None).await;
+        answer.error_for_status().unwrap();
+        let vended = lab.vended(serial, Duration::from_mins(1)).await;
+        ids.push(vended.state.issued().unwrap().certificate_id.clone());
+        lab.assert_one_certificate(serial).await;
+        let reset = cvmctl(&lab, &["devices", "reset", serial, "--yes"]).await;
+        assert_eq!(reset.code, 0, "{reset:?}");
+    }
+    assert_ne!(ids[0], ids[1]);
 }
 
 /// Whoever proves its secret has its bundle in the answer here, the others fetch theirs.
@@ -123,8 +143,7 @@ pub(crate) async fn a_thing_is_made_with_type_group_and_attributes(lab: Arc<Lab>
     device.binding.thing_group = Some(ThingGroupName::parse("e2e-group").unwrap());
     device.binding.attributes = Attributes::new([attribute].into(), true).unwrap();
     lab.put(&device).await;
-    lab.submit("E2E-typed", cvm_testkit::sample::TOKEN, None)
-        .await;
+    lab.submit("E2E-typed", sample::TOKEN, None).await;
     lab.vended("E2E-typed", Duration::from_mins(1)).await;
     lab.assert_one_certificate("E2E-typed").await;
     let get = async |path: &str| {
@@ -143,9 +162,7 @@ pub(crate) async fn a_missing_thing_group_fails_visibly(lab: Arc<Lab>) {
     let mut device = lab.device("E2E-grouped");
     device.binding.thing_group = Some(ThingGroupName::parse("no-such-group").unwrap());
     lab.put(&device).await;
-    let answer = lab
-        .submit("E2E-grouped", cvm_testkit::sample::TOKEN, None)
-        .await;
+    let answer = lab.submit("E2E-grouped", sample::TOKEN, None).await;
     assert_eq!(answer.status(), StatusCode::ACCEPTED);
     let failed = until(Duration::from_mins(1), async || {
         match lab.row("E2E-grouped").await.state {

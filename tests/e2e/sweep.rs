@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use cvm_aws::backlog::DynamoBacklog;
 use cvm_aws::queue::SqsQueue;
+use cvm_aws::registry::DynamoRegistry;
 use cvm_aws::system::SystemClock;
 use cvm_aws::vault::S3Vault;
 use cvm_local::iot::invoke;
@@ -49,7 +51,7 @@ pub(crate) async fn the_janitor_mends_what_it_should_and_leaves_the_rest() {
     let lab = Arc::new(Lab::start().await);
     contracts::the_waiting_rows_in_dynamodb(lab.clone()).await;
     the_janitors_own_function_goes_round(lab.clone()).await;
-    an_orphan_is_swept_and_everything_else_stays(lab.clone()).await;
+    Box::pin(an_orphan_is_swept_and_everything_else_stays(lab.clone())).await;
     Lab::stop(lab).await;
 }
 
@@ -108,11 +110,13 @@ async fn vended_and_revoked(lab: &Lab, serial: &str) -> String {
     vended.state.issued().unwrap().certificate_id.to_string()
 }
 
+/// With the rights of the janitor's role.
 async fn an_orphan_is_swept_and_everything_else_stays(lab: Arc<Lab>) {
-    let issuer = || {
+    let issuer_of = |sdk: &SdkConfig| {
         let pacer = Pacer::new(&Rates::uniform(100.0));
-        AwsIssuer::new(client(&lab.site.emulator.sdk()), pacer, Ahead)
+        AwsIssuer::new(client(sdk), pacer, Ahead)
     };
+    let issuer = || issuer_of(&lab.site.emulator.sdk());
     let csr = Csr::parse(&sample::csr_pem_of("E2E-orphan")).unwrap();
     // The row asked for this key and names another certificate of it: the twin is the orphan.
     let (kept, orphan) = (
@@ -132,14 +136,16 @@ async fn an_orphan_is_swept_and_everything_else_stays(lab: Arc<Lab>) {
     };
     lab.put(&row).await;
     let outputs = &lab.site.outputs;
+    let sdk = lab.sdk_of("JanitorRole").await;
+    let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
     let janitor = Janitor {
         registry: Table {
-            rows: lab.registry(),
-            backlog: DynamoBacklog::new(lab.dynamodb.clone(), outputs.table.clone()),
+            rows: DynamoRegistry::new(dynamodb.clone(), outputs.table.clone()),
+            backlog: DynamoBacklog::new(dynamodb, outputs.table.clone()),
         },
-        queue: SqsQueue::new(lab.sqs.clone(), outputs.queue_url.clone()),
-        issuer: issuer(),
-        vault: S3Vault::new(lab.s3.clone(), outputs.bucket.clone(), None),
+        queue: SqsQueue::new(aws_sdk_sqs::Client::new(&sdk), outputs.queue_url.clone()),
+        issuer: issuer_of(&sdk),
+        vault: S3Vault::new(aws_sdk_s3::Client::new(&sdk), outputs.bucket.clone(), None),
         clock: Ahead,
         terms: SweepTerms {
             account_is_ours: false,

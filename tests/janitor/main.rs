@@ -234,6 +234,12 @@ async fn a_lost_order_is_sent_again_and_carried_out() {
     assert_eq!(sweep(&site, SWEEP_TERMS).await.resent, 0, "not yet");
     site.world.clock.advance(2 * MINUTE);
     assert_eq!(sweep(&site, SWEEP_TERMS).await.resent, 1);
+    let sent = site.world.queue.messages();
+    assert_eq!(
+        sent[0].tenant.as_deref(),
+        Some("SN-1"),
+        "it is its device's"
+    );
     assert_eq!(sweep(&site, SWEEP_TERMS).await.resent, 0, "once");
     site.settle(5).await;
     assert!(matches!(row(&site).state, State::Vended { .. }));

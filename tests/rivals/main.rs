@@ -197,6 +197,34 @@ async fn throttles_never_end_in_the_dead_letters() {
     }
 }
 
+/// A batch is one tenant of the queue. Were each of its messages nobody's once it has waited out a throttle, it would
+/// stand before the devices that ask by themselves.
+#[tokio::test]
+async fn a_message_that_is_sent_anew_stays_its_batch_s() {
+    let site = Site::new(Faults::default());
+    submit(&site, &sample::csr_pem()).await;
+    let queue = &site.world.queue;
+    let own = queue.receive(1).remove(0);
+    assert_eq!(own.tenant.as_deref(), Some("SN-1"));
+    queue.delete(&own.id);
+    queue.push_of(&own.body, Some("batch-7"), Duration::ZERO);
+    let sent = queue.messages()[0].id.clone();
+    let busy = Site {
+        faults: Faults::first("issuer.create_from_csr", 1000, Fault::Throttle),
+        ..site.clone()
+    };
+    for _ in 0..100 {
+        busy.work().await;
+        if queue.messages()[0].id != sent {
+            break;
+        }
+        site.world.clock.advance(Duration::from_mins(2));
+    }
+    let renewed = queue.messages().remove(0);
+    assert_ne!(renewed.id, sent, "it was never sent anew");
+    assert_eq!(renewed.tenant.as_deref(), Some("batch-7"));
+}
+
 #[tokio::test]
 async fn a_fault_that_stays_ends_visibly_and_asking_again_helps() {
     let site = Site::new(Faults::default());

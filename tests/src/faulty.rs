@@ -149,9 +149,14 @@ impl<P: Delivery> Delivery for Faulty<P> {
             .await
     }
 
-    async fn renew(&self, body: &str, after: Duration) -> Result<(), Failure> {
+    async fn renew(
+        &self,
+        body: &str,
+        tenant: Option<&str>,
+        after: Duration,
+    ) -> Result<(), Failure> {
         self.faults
-            .call("queue.renew", || self.port.renew(body, after))
+            .call("queue.renew", || self.port.renew(body, tenant, after))
             .await
     }
 

@@ -21,6 +21,8 @@ pub struct Message {
     pub id: String,
     /// Its text.
     pub body: String,
+    /// Whose it is.
+    pub tenant: Option<String>,
     /// How often it was received.
     pub receives: u32,
     visible_at: UnixMillis,
@@ -64,8 +66,13 @@ impl MemoryQueue {
         }
     }
 
-    /// Puts a text in, to be seen after `delay`.
+    /// Puts a text in that is nobody's, to be seen after `delay`.
     pub fn push(&self, body: &str, delay: Duration) {
+        self.push_of(body, None, delay);
+    }
+
+    /// Puts a text of this tenant in, to be seen after `delay`.
+    pub fn push_of(&self, body: &str, tenant: Option<&str>, delay: Duration) {
         let visible_at = self.clock.now().plus(delay);
         let mut inside = self.inside.lock().unwrap();
         inside.sent += 1;
@@ -74,6 +81,7 @@ impl MemoryQueue {
         inside.messages.push(Message {
             id,
             body,
+            tenant: tenant.map(str::to_owned),
             receives: 0,
             visible_at,
         });
@@ -124,6 +132,11 @@ impl MemoryQueue {
         self.len() == 0
     }
 
+    /// All messages, hidden ones included.
+    pub fn messages(&self) -> Vec<Message> {
+        self.inside.lock().unwrap().messages.clone()
+    }
+
     /// The texts of all messages, hidden ones included.
     pub fn bodies(&self) -> Vec<String> {
         let inside = self.inside.lock().unwrap();
@@ -142,7 +155,8 @@ impl MemoryQueue {
 
 impl Queue for MemoryQueue {
     async fn send(&self, order: &Order) -> Result<(), Failure> {
-        self.push(&order.encode(), Duration::ZERO);
+        let tenant = Some(order.serial.as_str());
+        self.push_of(&order.encode(), tenant, Duration::ZERO);
         Ok(())
     }
 }
@@ -168,8 +182,13 @@ impl Delivery for MemoryQueue {
         Ok(())
     }
 
-    async fn renew(&self, body: &str, after: Duration) -> Result<(), Failure> {
-        self.push(body, after);
+    async fn renew(
+        &self,
+        body: &str,
+        tenant: Option<&str>,
+        after: Duration,
+    ) -> Result<(), Failure> {
+        self.push_of(body, tenant, after);
         Ok(())
     }
 

@@ -274,6 +274,10 @@ pub fn event(held: &[Message]) -> SqsEvent {
             record
                 .attributes
                 .insert("ApproximateReceiveCount".to_owned(), count);
+            if let Some(tenant) = &message.tenant {
+                let name = "MessageGroupId".to_owned();
+                record.attributes.insert(name, tenant.clone());
+            }
             record
         })
         .collect();

@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use aws_lambda_events::event::sqs::SqsBatchResponse;
 use aws_lambda_events::event::sqs::SqsEvent;
 use aws_lambda_events::event::sqs::SqsMessage;
+use cvm_aws::queue::TENANT;
 use cvm_shared::failure::Failure;
 use cvm_shared::message::Order;
 use cvm_shared::outcome::Outcome;
@@ -19,12 +20,17 @@ use cvm_shared::ports::Vault;
 use cvm_shared::time::UnixMillis;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
+use tracing::Instrument as _;
+use tracing::Span;
+use tracing::field::Empty;
 
+use crate::ending::Done;
 use crate::ending::Stop;
 use crate::run::Limits;
 use crate::run::Worker;
 use crate::settle::Attempt;
 use crate::settle::settle;
+use crate::tally;
 
 /// A batch that cannot be answered message by message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +42,8 @@ struct Held<'a> {
     id: &'a str,
     receipt: &'a str,
     body: &'a str,
+    /// Whose message it is to the queue: a device's own, or a batch's.
+    tenant: Option<&'a str>,
     receives: u32,
 }
 
@@ -59,16 +67,21 @@ where
     D: Delivery,
 {
     let held: Vec<Held<'_>> = event.records.iter().map(hold).collect::<Result<_, _>>()?;
-    let ends = held.iter().map(|message| async {
+    let ends = held.iter().map(|message| async move {
         let attempt = Attempt {
             receives: message.receives,
             max_receives,
             jitter: jitter(worker.random.bytes()),
         };
         let outcome = Box::pin(outcome_of(worker, message, attempt, deadline)).await;
+        tally::ended(&outcome);
         let gone = answer(delivery, message, attempt, outcome).await;
         (!gone).then_some(message.id)
     });
+    let ends = held
+        .iter()
+        .zip(ends)
+        .map(|(message, end)| end.instrument(span_of(message)));
     let back: Vec<&str> = join_all(ends).await.into_iter().flatten().collect();
     let mut response = SqsBatchResponse::default();
     response.set_failures(back);
@@ -94,6 +107,7 @@ fn hold(message: &SqsMessage) -> Result<Held<'_>, Unanswerable> {
         id: message.message_id.as_deref().unwrap_or_default(),
         receipt: message.receipt_handle.as_deref().unwrap_or_default(),
         body: message.body.as_deref().unwrap_or_default(),
+        tenant: message.attributes.get(TENANT).map(String::as_str),
         receives: receives.and_then(|count| count.parse().ok()).unwrap_or(1),
     })
 }
@@ -113,23 +127,37 @@ where
     N: Random,
 {
     let Ok(order) = Order::decode(message.body) else {
-        tracing::error!(message = message.id, "unreadable, parked");
+        tracing::error!("unreadable, parked");
         return Outcome::Park(ParkReason::Unreadable);
     };
     let limits = Limits {
         deadline,
         last: attempt.is_last(),
     };
+    let (begun, span) = (worker.clock.now(), Span::current());
+    span.record("serial", tracing::field::display(&order.serial));
+    span.record("request", tracing::field::display(&order.request.id));
     let run = AssertUnwindSafe(worker.run(&order, limits)).catch_unwind();
     let result = run
         .await
         .unwrap_or_else(|_| Err(Stop::GivenBack(panicked())));
-    if let Err(Stop::GivenBack(failure) | Stop::Failed(failure)) = &result {
-        tracing::warn!(serial = %order.serial, request = %order.request.id, %failure, "not vended");
+    match &result {
+        Ok(Done::Vended { asked_at }) => tally::vended(begun, *asked_at, worker.clock.now()),
+        Ok(Done::AlreadyVended | Done::Superseded) | Err(Stop::UnknownDevice | Stop::Disabled) => {}
+        Err(Stop::GivenBack(failure) | Stop::Failed(failure)) => {
+            tracing::warn!(%failure, "not vended");
+        }
     }
     let outcome = settle(result, attempt);
-    told(message, &order, &outcome);
+    told(&outcome);
     outcome
+}
+
+/// Whose every line about a message is: it begins with the message, and has device and request once they are read.
+/// Of the worst level, so that no log level leaves it out.
+fn span_of(message: &Held<'_>) -> Span {
+    let id = message.id;
+    tracing::error_span!("order", messageId = id, serial = Empty, request = Empty)
 }
 
 /// A panic is a fault of ours. It counts as a failed attempt of its message and of no other.
@@ -140,22 +168,21 @@ fn panicked() -> Failure {
     }
 }
 
-/// One line for each message: whose it was and what became of it; never what it says.
-fn told(message: &Held<'_>, order: &Order, outcome: &Outcome) {
-    let (message, serial, request) = (message.id, &order.serial, &order.request.id);
+/// One line for each message: what became of it; never what it says.
+fn told(outcome: &Outcome) {
     match outcome {
-        Outcome::Ack(how) => tracing::info!(message, %serial, %request, ?how, "done"),
+        Outcome::Ack(how) => tracing::info!(?how, "done"),
         Outcome::Retry(Retry {
             after,
             code,
             spends_attempt,
         }) => {
             let (seconds, code) = (after.as_secs(), code.as_str());
-            tracing::info!(message, %serial, %request, code, seconds, spends_attempt, "comes back");
+            tracing::info!(code, seconds, spends_attempt, "comes back");
         }
         Outcome::Park(reason) => {
             let reason = reason.code();
-            tracing::error!(message, %serial, %request, reason, "parked");
+            tracing::error!(reason, "parked");
         }
     }
 }
@@ -175,7 +202,7 @@ async fn answer<D: Delivery>(
             .await
             .map(|()| true),
         Outcome::Retry(retry) if renews(retry, attempt) => delivery
-            .renew(message.body, retry.after)
+            .renew(message.body, message.tenant, retry.after)
             .await
             .map(|()| true),
         Outcome::Retry(retry) => delivery
@@ -184,7 +211,7 @@ async fn answer<D: Delivery>(
             .map(|()| false),
     };
     told.unwrap_or_else(|failure| {
-        tracing::warn!(message = message.id, %failure, "the queue could not be told");
+        tracing::warn!(%failure, "the queue could not be told");
         false
     })
 }

@@ -42,6 +42,8 @@ pub struct WorkerConfig {
     pub rate: RateSource,
     /// How many workers may run at once (MaximumConcurrency).
     pub workers: u32,
+    /// The CloudWatch namespace of its metrics.
+    pub namespace: String,
 }
 
 /// `CVM_IOT_RATE`: calls per second, or 0 for what Service Quotas says.
@@ -71,6 +73,7 @@ impl WorkerConfig {
             max_receives: env.number("CVM_MAX_RECEIVES", 2..=1000)?,
             rate: rate(&mut env)?,
             workers: env.number("CVM_WORKERS", 1..=1000)?,
+            namespace: env.text("CVM_METRICS_NAMESPACE")?,
         };
         env.finish()?;
         config.check()?;
@@ -162,6 +165,7 @@ mod tests {
             ("CVM_MAX_RECEIVES", "5"),
             ("CVM_IOT_RATE", "5"),
             ("CVM_WORKERS", "4"),
+            ("CVM_METRICS_NAMESPACE", "CVM"),
             ("CVM_BUNDLE_DAYS", "7"),
             ("CVM_CREATES_PER_DAY", "12"),
         ]

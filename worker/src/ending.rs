@@ -8,7 +8,10 @@ use cvm_shared::time::UnixMillis;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Done {
     /// This run finished it.
-    Vended,
+    Vended {
+        /// When its device asked.
+        asked_at: Option<UnixMillis>,
+    },
     /// It was finished before.
     AlreadyVended,
     /// The row has moved on to something else.

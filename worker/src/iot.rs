@@ -76,6 +76,11 @@ impl<C: Clock> AwsIssuer<C> {
         }
     }
 
+    /// Calls that were throttled since this was asked last.
+    pub fn throttled_since(&self) -> Vec<(Api, u64)> {
+        self.pacer.throttled_since()
+    }
+
     /// Makes a call at its turn. A throttle means that nothing happened: it is waited out, and the
     /// call made again, as long as patience lasts. Anything else is the caller's.
     async fn paced<T, F>(&self, api: Api, call: impl Fn() -> F) -> Result<T, Failure>

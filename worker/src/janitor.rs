@@ -4,6 +4,8 @@ use cvm_aws::backlog::DynamoBacklog;
 use cvm_aws::clients::CallLimits;
 use cvm_aws::clients::sdk_config;
 use cvm_aws::config::Env;
+use cvm_aws::meters;
+use cvm_aws::meters::Meters;
 use cvm_aws::queue::SqsQueue;
 use cvm_aws::registry::DynamoRegistry;
 use cvm_aws::system::SystemClock;
@@ -20,10 +22,10 @@ use cvm_worker::rates::Rates;
 use cvm_worker::sweep::Janitor;
 use cvm_worker::sweep::Summary;
 use cvm_worker::table::Table;
+use cvm_worker::tally::THROTTLES;
+use cvm_worker::tally::throttled;
 use lambda_runtime::LambdaEvent;
 use lambda_runtime::service_fn;
-use metrics_cloudwatch_embedded::Builder;
-use metrics_cloudwatch_embedded::Collector;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -32,11 +34,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         reason = "the shell reads the environment, once"
     )]
     let vars: Vec<(String, String)> = std::env::vars().collect();
-    telemetry::init(vars.clone());
+    let level = telemetry::init(vars.clone());
     let config = JanitorConfig::from_env(Env::new(vars))?;
-    let metrics = Builder::new()
-        .cloudwatch_namespace(config.namespace)
-        .init()?;
+    let meters = Meters::start(config.namespace, level)?;
     let sdk = sdk_config(CallLimits::WORKER).await;
     let rates = Rates::from(config.rate, &sdk).await;
     // A tenth of the quota: the workers have the rest.
@@ -60,7 +60,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
             let errand = Errand::read(&event.payload)?;
             let deadline = UnixMillis(event.context.deadline);
             let summary = janitor.round(&errand, deadline).await;
-            tell(&summary, metrics)?;
+            tell(&summary);
+            meters.tell_with(THROTTLES, throttled(&janitor.issuer.throttled_since()));
             note(&janitor.registry.backlog, &summary).await;
             Ok::<_, lambda_runtime::Error>(summary)
         },
@@ -76,8 +77,8 @@ async fn note(backlog: &DynamoBacklog, summary: &Summary) {
     }
 }
 
-/// One line for people, one for CloudWatch's metrics.
-fn tell(summary: &Summary, metrics: &'static Collector) -> std::io::Result<()> {
+/// For people and for the metrics.
+fn tell(summary: &Summary) {
     tracing::info!(
         report_only = summary.report_only,
         rows = summary.rows,
@@ -93,17 +94,15 @@ fn tell(summary: &Summary, metrics: &'static Collector) -> std::io::Result<()> {
         complete = summary.complete,
         "sweep"
     );
-    for (name, count) in [
-        ("SweepOrphans", summary.orphans),
-        ("SweepUnattributed", summary.unattributed),
-        ("SweepResent", summary.resent),
-        ("SweepAbandoned", summary.abandoned),
-        ("SweepExpired", summary.expired),
-        ("SweepFailed", summary.failed),
-        ("SweepComplete", u64::from(summary.complete)),
+    for (meter, count) in [
+        (&meters::SWEEP_ORPHANS, summary.orphans),
+        (&meters::SWEEP_UNATTRIBUTED, summary.unattributed),
+        (&meters::SWEEP_RESENT, summary.resent),
+        (&meters::SWEEP_ABANDONED, summary.abandoned),
+        (&meters::SWEEP_EXPIRED, summary.expired),
+        (&meters::SWEEP_FAILED, summary.failed),
+        (&meters::SWEEP_COMPLETE, u64::from(summary.complete)),
     ] {
-        #[expect(clippy::cast_precision_loss, reason = "counts of one sweep")]
-        metrics::gauge!(name).set(count as f64);
+        meter.add(count);
     }
-    metrics.flush(std::io::stdout())
 }

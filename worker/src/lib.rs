@@ -33,4 +33,5 @@ pub mod settle;
 mod steps;
 pub mod sweep;
 pub mod table;
+pub mod tally;
 pub mod verify;

@@ -4,6 +4,7 @@ use aws_lambda_events::event::sqs::SqsEvent;
 use cvm_aws::clients::CallLimits;
 use cvm_aws::clients::sdk_config;
 use cvm_aws::config::Env;
+use cvm_aws::meters::Meters;
 use cvm_aws::queue::SqsDelivery;
 use cvm_aws::registry::DynamoRegistry;
 use cvm_aws::system::SystemClock;
@@ -18,6 +19,8 @@ use cvm_worker::iot::client;
 use cvm_worker::pacer::Pacer;
 use cvm_worker::rates::Rates;
 use cvm_worker::run::Worker;
+use cvm_worker::tally::THROTTLES;
+use cvm_worker::tally::throttled;
 use lambda_runtime::LambdaEvent;
 use lambda_runtime::service_fn;
 
@@ -28,8 +31,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         reason = "the shell reads the environment, once"
     )]
     let vars: Vec<(String, String)> = std::env::vars().collect();
-    telemetry::init(vars.clone());
+    let level = telemetry::init(vars.clone());
     let config = WorkerConfig::from_env(Env::new(vars))?;
+    let meters = Meters::start(config.namespace, level)?;
     let sdk = sdk_config(CallLimits::WORKER).await;
     let rates = Rates::from(config.rate, &sdk).await;
     let pacer = Pacer::new(&rates.shared_by(config.workers));
@@ -55,6 +59,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
             let batch: SqsEvent = serde_json::from_value(event.payload)
                 .map_err(|_| "the event is not a batch of messages")?;
             let answer = work_off(worker, delivery, config.max_receives, &batch, deadline).await;
+            meters.tell_with(THROTTLES, throttled(&worker.issuer.throttled_since()));
             answer.map_err(lambda_runtime::Error::from)
         },
     ))

@@ -57,6 +57,8 @@ struct Pace<T: Ticks> {
     part: f64,
     /// The share of throttled calls of late.
     throttled: f64,
+    /// Throttled calls that nobody has asked for yet.
+    untold: u64,
 }
 
 impl Pacer {
@@ -104,6 +106,13 @@ impl<T: Ticks + Clone> Pacer<T> {
         self.lane(api).went_through(&self.ticks);
     }
 
+    /// How many calls were throttled since this was asked last, of those APIs where any was.
+    pub fn throttled_since(&self) -> Vec<(Api, u64)> {
+        let lanes = Api::ALL.into_iter().zip(&self.lanes);
+        let counts = lanes.map(|(api, lane)| (api, std::mem::take(&mut lane.pace().untold)));
+        counts.filter(|(_, count)| *count > 0).collect()
+    }
+
     /// The pace of this API, in calls per second.
     pub fn pace(&self, api: Api) -> f64 {
         let lane = self.lane(api);
@@ -121,6 +130,7 @@ impl<T: Ticks + Clone> Lane<T> {
             limiter: limiter(full, ticks),
             part: 1.0,
             throttled: 0.0,
+            untold: 0,
         };
         Self {
             full,
@@ -141,6 +151,7 @@ impl<T: Ticks + Clone> Lane<T> {
 
     fn throttled(&self, ticks: &T) {
         let mut pace = self.pace();
+        pace.untold += 1;
         pace.throttled += (1.0 - pace.throttled) * WEIGHT;
         if pace.throttled > TOO_MANY && pace.part > SLOWEST {
             pace.throttled = AFTER_SLOWING;
@@ -261,6 +272,19 @@ mod tests {
             let refused = pacer.turn(api, &hand, Duration::ZERO).await;
             assert_eq!(refused, Err(Failure::OutOfTime));
         }
+    }
+
+    #[test]
+    fn throttled_calls_are_told_of_once_by_api() {
+        let hand = hand();
+        let pacer = Pacer::on(&Rates::uniform(8.0), &hand.0);
+        for api in [Api::Thing, Api::CreateFromCsr, Api::Thing] {
+            pacer.throttled(api);
+            pacer.went_through(api);
+        }
+        let told = [(Api::CreateFromCsr, 1), (Api::Thing, 2)];
+        assert_eq!(pacer.throttled_since(), told);
+        assert_eq!(pacer.throttled_since(), []);
     }
 
     #[tokio::test]

@@ -157,7 +157,10 @@ where
         loop {
             let step = plan(run.row(), fence, run.progress());
             match step {
-                Step::Done => return Ok(Done::Vended),
+                Step::Done => {
+                    let asked_at = run.row().requested_at;
+                    return Ok(Done::Vended { asked_at });
+                }
                 Step::Spent => return Err(Failure::BudgetSpent),
                 Step::Lost => return Err(Failure::LeaseLost),
                 Step::Supplant(_)

@@ -35,7 +35,7 @@ impl Attempt {
 /// The outcome of a run.
 pub fn settle(result: Result<Done, Stop>, attempt: Attempt) -> Outcome {
     match result {
-        Ok(Done::Vended) => Outcome::Ack(Ack::Vended),
+        Ok(Done::Vended { .. }) => Outcome::Ack(Ack::Vended),
         Ok(Done::AlreadyVended) => Outcome::Ack(Ack::AlreadyDone),
         Ok(Done::Superseded) => Outcome::Ack(Ack::Superseded),
         Err(Stop::UnknownDevice) => Outcome::Park(ParkReason::UnknownDevice),

@@ -30,7 +30,12 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let mut env = Env::new(vars);
     let table = env.text("CVM_AUDIT_TABLE")?;
     // What the template gives to every function.
-    for shared in ["CVM_BUCKET", "CVM_QUEUE_URL", "CVM_TABLE"] {
+    for shared in [
+        "CVM_BUCKET",
+        "CVM_METRICS_NAMESPACE",
+        "CVM_QUEUE_URL",
+        "CVM_TABLE",
+    ] {
         env.optional(shared);
     }
     env.finish()?;

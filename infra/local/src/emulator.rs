@@ -25,14 +25,18 @@ const READY_WITHIN: Duration = Duration::from_mins(1);
 const STOPPED_WITHIN: Duration = Duration::from_secs(5);
 /// How often other ports are tried when somebody else was faster.
 const TRIES: usize = 3;
+/// Where calls are noted, in the emulator's directory.
+const CALLS: &str = "calls.ndjson";
 
-/// Where the emulator listens; without a port, a free one is found.
+/// Where the emulator listens, without a port on a free one, and whether it notes calls.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EmulatorOptions {
     /// The port of all of AWS over HTTP.
     pub port: Option<u16>,
     /// The port of MQTT with mutual TLS.
     pub mqtt_port: Option<u16>,
+    /// Whether it notes who calls what (`record.py`); read them with [`Emulator::calls`].
+    pub record: bool,
 }
 
 /// A running emulator. Dropping it kills it; it also ends when this process does.
@@ -58,17 +62,17 @@ impl Emulator {
         let mut tries = 1;
         loop {
             let ports = ports::choose(options.port, options.mqtt_port)?;
-            match Self::start_on(venv, ports).await {
+            match Self::start_on(venv, ports, options.record).await {
                 Err(Error::Emulator(_)) if tries < TRIES && ports.are_taken() => tries += 1,
                 ended => return ended,
             }
         }
     }
 
-    async fn start_on(venv: &Venv, ports: Ports) -> Result<Self, Error> {
+    async fn start_on(venv: &Venv, ports: Ports, record: bool) -> Result<Self, Error> {
         let dir = tempfile::Builder::new().prefix("cvm-local-").tempdir();
         let dir = dir.map_err(|error| Error::disk(std::env::temp_dir(), error))?;
-        let mut command = command(venv, ports, dir.path())?;
+        let mut command = command(venv, ports, dir.path(), record)?;
         let mut emulator = Self {
             group: Group::spawn(&mut command)?,
             dir,
@@ -131,6 +135,11 @@ impl Emulator {
         self.dir.path().join("emulator.log")
     }
 
+    /// What it has noted of calls so far, one JSON object a line; nothing, if it was not told to.
+    pub fn calls(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join(CALLS)).unwrap_or_default()
+    }
+
     /// A directory that goes with the emulator.
     pub fn dir(&self) -> &Path {
         self.dir.path()
@@ -150,11 +159,14 @@ impl Emulator {
 }
 
 /// Functions inherit the emulator's environment, so it is given nothing that they could mistake for theirs.
-fn command(venv: &Venv, ports: Ports, dir: &Path) -> Result<Command, Error> {
+fn command(venv: &Venv, ports: Ports, dir: &Path, record: bool) -> Result<Command, Error> {
     let path = dir.join("emulator.log");
     let log = std::fs::File::create(&path).map_err(|error| Error::disk(&path, error))?;
     let log_too = log.try_clone().map_err(|error| Error::disk(&path, error))?;
     let mut command = venv.script("emulate.py");
+    if record {
+        command.arg("--record").arg(dir.join(CALLS));
+    }
     command
         .arg(dir)
         .current_dir(dir)

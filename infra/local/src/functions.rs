@@ -78,10 +78,10 @@ impl Functions {
     }
 }
 
-/// Has cargo build the operator's command line, as it is for tests.
-pub async fn cvmctl(workspace: &Workspace) -> Result<PathBuf, Error> {
+/// Has cargo build the operator's command line.
+pub async fn cvmctl(workspace: &Workspace, profile: Profile) -> Result<PathBuf, Error> {
     let targets = ["--package=cvm-ops", "--bin=cvmctl"];
-    let messages = build(workspace, Profile::Dev, Progress::Quiet, &targets).await?;
+    let messages = build(workspace, profile, Progress::Quiet, &targets).await?;
     path(&messages, "cvmctl")
 }
 

@@ -80,8 +80,8 @@ async fn signed_text(
     answer.text().await.map_err(failed)
 }
 
-/// The headers that sign a request.
-fn signature(
+/// The headers that sign a request as the root user.
+pub fn signature(
     service: &str,
     method: &Method,
     url: &str,

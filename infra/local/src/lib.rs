@@ -2,7 +2,7 @@
 //!
 //! In the order of a run: [`workspace`] (where things are), [`venv`] (the emulator's Python),
 //! [`functions`] (built and zipped as for AWS), [`ports`] and [`emulator`], [`stack`] (the template
-//! deployed, by its [`outputs`]), [`sdk`] (clients that never look at the user's AWS settings), [`fleet`] (devices to
+//! deployed, by its [`outputs`]), [`takeover`] (its tables kept by another stack), [`sdk`] (clients that never look at the user's AWS settings), [`fleet`] (devices to
 //! import), [`watch`] (what the emulator says came of it, by [`iot`] among others). [`site`] is all of it in one call; the
 //! `demo` binary and the test suites stand on it.
 
@@ -27,6 +27,7 @@ pub mod ports;
 pub mod sdk;
 pub mod site;
 pub mod stack;
+pub mod takeover;
 pub mod venv;
 pub mod watch;
 pub mod workspace;

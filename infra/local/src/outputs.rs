@@ -29,6 +29,8 @@ pub struct StackOutputs {
     pub device_policy: String,
     /// The IAM policy of operators.
     pub operator_policy_arn: String,
+    /// The IAM policy of factories, beside the operators'.
+    pub factory_policy_arn: String,
     /// The function behind the API.
     pub ingest_function: String,
     /// The function behind the queue.
@@ -64,6 +66,7 @@ impl StackOutputs {
             key_arn: output("KeyArn")?,
             device_policy: output("DevicePolicyName")?,
             operator_policy_arn: output("OperatorPolicyArn")?,
+            factory_policy_arn: output("FactoryPolicyArn")?,
             ingest_function: output("IngestFunction")?,
             worker_function: output("WorkerFunction")?,
             janitor_function: output("JanitorFunction")?,
@@ -95,7 +98,7 @@ fn path_form(endpoint: &str, url: &str) -> Result<String, Error> {
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 15] = [
+    const NAMES: [&str; 16] = [
         "ApiUrl",
         "TableName",
         "AuditTableName",
@@ -106,6 +109,7 @@ mod tests {
         "KeyArn",
         "DevicePolicyName",
         "OperatorPolicyArn",
+        "FactoryPolicyArn",
         "IngestFunction",
         "WorkerFunction",
         "JanitorFunction",

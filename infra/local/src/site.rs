@@ -27,16 +27,30 @@ pub const STACK: &str = "cvm";
 impl Site {
     /// Builds the functions and deploys them to a fresh emulator, without a word.
     pub async fn start(profile: Profile, parameters: &Parameters) -> Result<Self, Error> {
+        Self::start_with(profile, parameters, EmulatorOptions::default()).await
+    }
+
+    /// The same, in an emulator with these options.
+    pub async fn start_with(
+        profile: Profile,
+        parameters: &Parameters,
+        options: EmulatorOptions,
+    ) -> Result<Self, Error> {
         let workspace = Workspace::find().await?;
         let (venv, functions) = tokio::try_join!(
             Venv::ensure(&workspace),
             Functions::build(&workspace, profile, Progress::Quiet),
         )?;
-        let emulator = Emulator::start(&venv, EmulatorOptions::default()).await?;
+        let emulator = Emulator::start(&venv, options).await?;
         let outputs = Box::pin(stack::deploy(
             &venv, &emulator, &functions, STACK, parameters,
         ))
         .await?;
         Ok(Self { emulator, outputs })
+    }
+
+    /// The stack's resources: their names in the template and their own.
+    pub async fn resources(&self) -> Result<Vec<(String, String)>, Error> {
+        stack::resources(&self.emulator, STACK).await
     }
 }

@@ -23,8 +23,8 @@ use crate::venv::Venv;
 
 /// Where the functions' code is uploaded to.
 const CODE_BUCKET: &str = "cvm-code";
-/// How long the creation may take; it takes half a second.
-const CREATED_WITHIN: Duration = Duration::from_mins(1);
+/// How long the creation or deletion may take; it takes half a second.
+const SETTLED_WITHIN: Duration = Duration::from_mins(1);
 
 /// The template's parameters, by name.
 pub type Parameters = BTreeMap<String, String>;
@@ -52,17 +52,92 @@ pub async fn deploy(
     ];
     // Boxed: together they are too large for a stack that others share.
     let (template, (), (), (), ()) = tokio::try_join!(
-        Box::pin(prepare(venv, emulator.endpoint(), &code)),
+        Box::pin(prepare(venv, emulator.endpoint(), &code, parameters)),
         Box::pin(upload(&s3, &ingest, &functions.ingest)),
         Box::pin(upload(&s3, &worker, &functions.worker)),
         Box::pin(upload(&s3, &janitor, &functions.janitor)),
         Box::pin(upload(&s3, &ledger, &functions.ledger)),
     )?;
+    put_template(emulator, name, template).await?;
+    create(emulator, name, parameters).await
+}
+
+/// Creates the stack `name` from the template of that name's [`deploy`], which stays when the stack goes.
+pub async fn create(
+    emulator: &Emulator,
+    name: &str,
+    parameters: &Parameters,
+) -> Result<StackOutputs, Error> {
+    let client = CloudFormation::new(&emulator.sdk());
+    let asked = client
+        .create_stack()
+        .stack_name(name)
+        .template_url(template_url(emulator, name))
+        .capabilities(Capability::CapabilityIam)
+        .set_parameters(Some(as_parameters(emulator, parameters)))
+        .send()
+        .await;
+    asked.map_err(|error| Error::aws("CreateStack", &error))?;
+    finished(emulator, name).await
+}
+
+/// Waits until the stack is there, and says what it is called by.
+pub(crate) async fn finished(emulator: &Emulator, name: &str) -> Result<StackOutputs, Error> {
+    let client = CloudFormation::new(&emulator.sdk());
+    settled(&client, name, "CREATE_COMPLETE").await?;
+    let outputs = describe(&client, name).await?;
+    StackOutputs::parse(emulator.endpoint(), outputs.outputs)
+}
+
+/// Deletes the stack; what its template keeps is left.
+pub async fn delete(emulator: &Emulator, name: &str) -> Result<(), Error> {
+    let client = CloudFormation::new(&emulator.sdk());
+    // By its id: a stack that is gone has no name any more.
+    let id = describe(&client, name).await?.id;
+    let asked = client.delete_stack().stack_name(&id).send().await;
+    asked.map_err(|error| Error::aws("DeleteStack", &error))?;
+    settled(&client, &id, "DELETE_COMPLETE").await
+}
+
+/// A template may be larger than what a call takes, so it goes by way of the bucket.
+pub(crate) async fn put_template(
+    emulator: &Emulator,
+    name: &str,
+    template: String,
+) -> Result<String, Error> {
+    let s3 = S3::new(&emulator.sdk());
+    put(&s3, &template_key(name), template.into_bytes()).await?;
+    Ok(template_url(emulator, name))
+}
+
+/// The template that the stack of this name was deployed with.
+pub(crate) async fn template(s3: &S3, name: &str) -> Result<Vec<u8>, Error> {
+    const CALL: &str = "GetObject";
+    let got = s3.get_object().bucket(CODE_BUCKET).key(template_key(name));
+    let got = got.send().await.map_err(|error| Error::aws(CALL, &error))?;
+    let content = got.body.collect().await;
+    let content = content.map_err(|error| Error::aws(CALL, &error))?;
+    Ok(content.to_vec())
+}
+
+fn template_key(name: &str) -> String {
+    format!("{name}/template.json")
+}
+
+fn template_url(emulator: &Emulator, name: &str) -> String {
+    let key = template_key(name);
+    format!("{}/{CODE_BUCKET}/{key}", emulator.endpoint())
+}
+
+/// These parameters and the local run's own.
+pub(crate) fn as_parameters(emulator: &Emulator, parameters: &Parameters) -> Vec<Parameter> {
     let mut all = defaults(emulator);
     all.extend(parameters.clone());
-    create(&CloudFormation::new(&emulator.sdk()), name, template, all).await?;
-    let outputs = describe(&CloudFormation::new(&emulator.sdk()), name).await?;
-    StackOutputs::parse(emulator.endpoint(), outputs.outputs)
+    let parameter = |(key, value)| {
+        let parameter = Parameter::builder().parameter_key(key);
+        parameter.parameter_value(value).build()
+    };
+    all.into_iter().map(parameter).collect()
 }
 
 fn defaults(emulator: &Emulator) -> Parameters {
@@ -78,26 +153,37 @@ fn defaults(emulator: &Emulator) -> Parameters {
     ])
 }
 
+async fn upload(s3: &S3, key: &str, binary: &Path) -> Result<(), Error> {
+    put(s3, key, packed(binary).await?).await
+}
+
 /// Through a presigned URL, whose signature leaves the content out: an unoptimised build would take
 /// seconds for the digest.
-async fn upload(s3: &S3, key: &str, binary: &Path) -> Result<(), Error> {
+async fn put(s3: &S3, key: &str, content: Vec<u8>) -> Result<(), Error> {
     const CALL: &str = "PutObject";
-    let zip = packed(binary).await?;
-    let terms = PresigningConfig::expires_in(CREATED_WITHIN);
+    let terms = PresigningConfig::expires_in(SETTLED_WITHIN);
     let terms = terms.map_err(|error| Error::aws(CALL, &error))?;
     let put = s3.put_object().bucket(CODE_BUCKET).key(key);
     let url = put.presigned(terms).await;
     let url = url.map_err(|error| Error::aws(CALL, &error))?;
     let failed = |error: reqwest::Error| Error::aws(CALL, &error);
-    let put = reqwest::Client::new().put(url.uri()).body(zip);
+    let put = reqwest::Client::new().put(url.uri()).body(content);
     let answer = put.send().await.map_err(failed)?;
     answer.error_for_status().map(drop).map_err(failed)
 }
 
 /// The template as plain CloudFormation.
-async fn prepare(venv: &Venv, endpoint: &str, code: &[(&str, &str)]) -> Result<String, Error> {
+async fn prepare(
+    venv: &Venv,
+    endpoint: &str,
+    code: &[(&str, &str)],
+    parameters: &Parameters,
+) -> Result<String, Error> {
     let mut script = venv.script("prepare.py");
     script.args(["--endpoint", endpoint, "--region", sdk::REGION]);
+    if let Some(workers) = parameters.get("Workers") {
+        script.args(["--workers", workers]);
+    }
     for (function, key) in code {
         script.args(["--code", &format!("{function}={CODE_BUCKET}/{key}")]);
     }
@@ -108,33 +194,15 @@ async fn prepare(venv: &Venv, endpoint: &str, code: &[(&str, &str)]) -> Result<S
     String::from_utf8(prepared.stdout).map_err(|error| Error::Template(error.to_string()))
 }
 
-async fn create(
-    client: &CloudFormation,
-    name: &str,
-    template: String,
-    parameters: Parameters,
-) -> Result<(), Error> {
-    let parameters = parameters.into_iter().map(|(key, value)| {
-        let parameter = Parameter::builder().parameter_key(key);
-        parameter.parameter_value(value).build()
-    });
-    let asked = client
-        .create_stack()
-        .stack_name(name)
-        .template_body(template)
-        .capabilities(Capability::CapabilityIam)
-        .set_parameters(Some(parameters.collect()))
-        .send()
-        .await;
-    asked.map_err(|error| Error::aws("CreateStack", &error))?;
-    let created = tokio::time::timeout(CREATED_WITHIN, created(client, name)).await;
-    created.unwrap_or_else(|_| Err(Error::Deploy("it was not ready in time".to_owned())))
+async fn settled(client: &CloudFormation, name: &str, end: &str) -> Result<(), Error> {
+    let settled = tokio::time::timeout(SETTLED_WITHIN, reach(client, name, end)).await;
+    settled.unwrap_or_else(|_| Err(Error::Deploy(format!("no {end} in time"))))
 }
 
-async fn created(client: &CloudFormation, name: &str) -> Result<(), Error> {
+async fn reach(client: &CloudFormation, name: &str, end: &str) -> Result<(), Error> {
     loop {
         let described = describe(client, name).await?;
-        if described.status == "CREATE_COMPLETE" {
+        if described.status == end {
             return Ok(());
         }
         if !described.status.ends_with("_IN_PROGRESS") || described.status.contains("ROLLBACK") {
@@ -144,7 +212,23 @@ async fn created(client: &CloudFormation, name: &str) -> Result<(), Error> {
     }
 }
 
+/// The names in the template and the physical ids of a stack's resources.
+pub async fn resources(emulator: &Emulator, name: &str) -> Result<Vec<(String, String)>, Error> {
+    let client = CloudFormation::new(&emulator.sdk());
+    let told = client.describe_stack_resources().stack_name(name).send();
+    let told = told.await;
+    let told = told.map_err(|error| Error::aws("DescribeStackResources", &error))?;
+    let pair = |resource: &aws_sdk_cloudformation::types::StackResource| {
+        Some((
+            resource.logical_resource_id()?.to_owned(),
+            resource.physical_resource_id()?.to_owned(),
+        ))
+    };
+    Ok(told.stack_resources().iter().filter_map(pair).collect())
+}
+
 struct Described {
+    id: String,
     status: String,
     outputs: BTreeMap<String, String>,
 }
@@ -162,6 +246,7 @@ async fn describe(client: &CloudFormation, name: &str) -> Result<Described, Erro
         ))
     };
     Ok(Described {
+        id: stack.stack_id().unwrap_or(name).to_owned(),
         status: stack
             .stack_status()
             .map_or("", |status| status.as_str())

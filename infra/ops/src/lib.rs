@@ -25,6 +25,7 @@ pub mod cost;
 pub mod devices;
 pub mod dlq;
 pub mod import;
+mod patience;
 pub mod printer;
 pub mod report;
 pub mod site;

@@ -94,7 +94,10 @@ fn outcome(row: &Record, request: &RequestId, now: UnixMillis) -> Result<Option<
         State::Failed {
             failure, retry_at, ..
         } => {
-            tracing::warn!(serial = %row.serial, code = failure.as_str(), "a request that a device waits for has failed");
+            tracing::warn!(
+                code = failure.as_str(),
+                "a request that a device waits for has failed"
+            );
             let soon = retry_at.map_or(UNTIL_MENDED, |at| at.since(now).as_secs() + 1);
             let retry_after = if failure.may_be_retried() {
                 soon

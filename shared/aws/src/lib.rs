@@ -4,7 +4,7 @@
 //! [`classify`] is the only map from AWS errors to [`cvm_shared::failure::Failure`]; the rest are
 //! the ports: [`registry`] (DynamoDB, its rows in [`item`], [`item_care`] and `item_trail`), [`backlog`] (its waiting rows), [`guard`] (what may happen only once),
 //! [`queue`] (SQS), [`vault`] (S3),
-//! [`system`] (clock and randomness); and what operators have: [`roster`] (adds devices), [`listing`] (lists them), [`rows`] and
+//! [`system`] (clock and randomness); [`meters`] and [`telemetry`] (what is told to CloudWatch); and what operators have: [`roster`] (adds devices), [`listing`] (lists them), [`rows`] and
 //! [`orders`] (many at once), [`batches`] (what is kept of a factory's batches).
 
 #![cfg_attr(
@@ -28,6 +28,7 @@ pub mod item;
 pub mod item_care;
 mod item_trail;
 pub mod listing;
+pub mod meters;
 pub mod orders;
 pub mod queue;
 pub mod registry;

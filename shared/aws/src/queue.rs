@@ -18,6 +18,9 @@ const SERVICE: &str = "sqs";
 /// The message attribute that says why a dead letter was parked.
 pub const REASON: &str = "parkReason";
 
+/// The attribute with which a message names its tenant, as the event source hands it over.
+pub const TENANT: &str = "MessageGroupId";
+
 /// The longest delay of a new message (SQS API reference, `DelaySeconds`).
 const DELAY_MAX: u64 = 900;
 
@@ -97,10 +100,16 @@ impl Delivery for SqsDelivery {
         sent.map(|_| ()).map_err(|error| failure(SERVICE, &error))
     }
 
-    async fn renew(&self, body: &str, after: Duration) -> Result<(), Failure> {
+    async fn renew(
+        &self,
+        body: &str,
+        tenant: Option<&str>,
+        after: Duration,
+    ) -> Result<(), Failure> {
         let call = self.client.send_message().queue_url(&self.url);
         let call = call
             .message_body(body)
+            .set_message_group_id(tenant.map(str::to_owned))
             .delay_seconds(seconds(after, DELAY_MAX));
         call.send()
             .await

@@ -16,26 +16,30 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 const LEVEL: &str = "AWS_LAMBDA_LOG_LEVEL";
 
 /// Our crates and programs.
-const OURS: [&str; 7] = [
+const OURS: [&str; 9] = [
     "cvm_shared",
     "cvm_aws",
     "cvm_ingest",
+    "cvm_ledger",
     "cvm_worker",
     "ingest",
     "worker",
     "janitor",
+    "ledger",
 ];
 
-/// Starts logging to standard output as JSON, one object a line; pass `std::env::vars()`.
+/// Starts logging to standard output as JSON, one object a line; pass `std::env::vars()`. Returns the least severe level
+/// that is logged.
 ///
 /// Only the first call in a process has an effect.
-pub fn init(vars: impl IntoIterator<Item = (String, String)>) {
+pub fn init(vars: impl IntoIterator<Item = (String, String)>) -> Level {
     let level = vars.into_iter().find(|(name, _)| name == LEVEL);
     let level = level
         .and_then(|(_, level)| level.parse().ok())
         .unwrap_or(Level::INFO);
     // A second subscriber is refused: the first one goes on.
     let _ = subscriber(level, io::stdout).try_init();
+    level
 }
 
 fn subscriber<W>(level: Level, writer: W) -> impl Subscriber
@@ -47,7 +51,8 @@ where
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
-        .with_current_span(false)
+        // Its fields say whose line it is: `span.request`.
+        .with_current_span(true)
         .with_span_list(false)
         // CloudWatch stamps each line.
         .without_time()
@@ -72,6 +77,24 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn a_line_says_whose_it_is_at_any_level() {
+        let page = Page::default();
+        let writer = page.clone();
+        let logs = subscriber(Level::ERROR, move || writer.clone());
+        tracing::subscriber::with_default(logs, || {
+            let span = tracing::error_span!("order", request = tracing::field::Empty);
+            let _within = span.enter();
+            span.record("request", "r-1");
+            tracing::warn!("not vended");
+            tracing::error!("parked");
+        });
+        let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+        let line: serde_json::Value = serde_json::from_str(text.trim()).unwrap();
+        assert_eq!(line["span"]["request"], "r-1");
+        assert_eq!(line["message"], "parked");
     }
 
     #[test]

@@ -80,6 +80,7 @@ impl Stage {
         let shared = [
             "AWS_ENDPOINT_URL",
             "CVM_BUCKET",
+            "CVM_METRICS_NAMESPACE",
             "CVM_QUEUE_URL",
             "CVM_TABLE",
         ];
@@ -88,7 +89,6 @@ impl Stage {
         let own = [
             ("CVM_ACCOUNT_IS_OURS", "true"),
             ("CVM_IOT_RATE", "10000"),
-            ("CVM_METRICS_NAMESPACE", "cvm"),
             ("CVM_ORPHANS", "delete"),
             ("CVM_STUCK_SECONDS", "3600"),
         ];

@@ -17,6 +17,8 @@ use cvm_local::iot;
 use cvm_local::site::Site;
 use cvm_local::stack::Parameters;
 use cvm_local::watch;
+use cvm_privileges::recording;
+use cvm_privileges::recording::Calls;
 use cvm_shared::ids::PolicyName;
 use cvm_shared::ids::SerialNumber;
 use cvm_shared::record::Record;
@@ -70,6 +72,9 @@ pub struct Queues {
     /// The dead letters' URL.
     pub dead: String,
 }
+
+/// What the names of dead letters' queues end in.
+const DEAD: &str = "-dead";
 
 /// The `applyState` of a device that has its certificate.
 const VENDED: &str = "-1";
@@ -170,10 +175,32 @@ impl Backend {
         }
     }
 
+    /// Who called what so far, in the template's names; only the stand-in knows.
+    pub fn recorded(&self) -> Calls {
+        let lines = self.account().map(Account::recorded).unwrap_or_default();
+        let queues = recording::parse(&lines).into_iter();
+        let queues = queues.filter(|call| call.call.starts_with("sqs:"));
+        let queues = queues.flat_map(|call| call.on).map(|name| {
+            let logical = if name.ends_with(DEAD) {
+                "DeadLetterQueue"
+            } else {
+                "WorkQueue"
+            };
+            (logical.to_owned(), name)
+        });
+        let others = [
+            ("Bundles", Account::BUCKET),
+            ("Devices", Account::TABLE),
+            ("Guard", Account::GUARD_TABLE),
+        ];
+        let others = others.map(|(logical, name)| (logical.to_owned(), name.to_owned()));
+        recording::Names::new(queues.chain(others)).read(&lines)
+    }
+
     /// A work queue of its own with dead letters of its own, with this visibility timeout.
     pub async fn queues(&self, name: &str, visibility_seconds: u64) -> Result<Queues, Error> {
         let dead = self
-            .queue(&format!("{name}-dead"), visibility_seconds, None)
+            .queue(&format!("{name}{DEAD}"), visibility_seconds, None)
             .await?;
         let arn = self.arn(&dead).await?;
         let work = self.queue(name, visibility_seconds, Some(arn)).await?;

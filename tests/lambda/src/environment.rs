@@ -12,21 +12,28 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) endpoint: &'a str,
     pub(crate) names: &'a Names,
     pub(crate) queues: &'a Queues,
+    /// Whether each function signs with a key id of its own, so that its calls are told from the others'.
+    pub(crate) named: bool,
 }
 
 impl Surroundings<'_> {
-    fn common(&self) -> Vec<(&'static str, String)> {
-        vec![
+    fn common(&self, role: &str) -> Vec<(&'static str, String)> {
+        let mut told = vec![
             ("AWS_ENDPOINT_URL", self.endpoint.to_owned()),
             ("CVM_BUCKET", self.names.bucket.clone()),
+            ("CVM_METRICS_NAMESPACE", "cvm".to_owned()),
             ("CVM_QUEUE_URL", self.queues.work.clone()),
             ("CVM_TABLE", self.names.table.clone()),
-        ]
+        ];
+        if self.named {
+            told.push(("AWS_ACCESS_KEY_ID", role.to_owned()));
+        }
+        told
     }
 
     /// For the function behind the API.
     pub(crate) fn ingest(&self, options: &LaneOptions) -> Vec<(String, String)> {
-        let mut told = self.common();
+        let mut told = self.common("IngestRole");
         told.extend([
             ("CVM_GRACE_HOURS", "24".to_owned()),
             ("CVM_GUARD_TABLE", self.names.guard.clone()),
@@ -45,7 +52,7 @@ impl Surroundings<'_> {
 
     /// For the function behind the queue.
     pub(crate) fn worker(&self, options: &LaneOptions) -> Vec<(String, String)> {
-        let mut told = self.common();
+        let mut told = self.common("WorkerRole");
         told.extend([
             ("CVM_BUNDLE_DAYS", "7".to_owned()),
             ("CVM_CREATES_PER_DAY", options.creates_per_day.to_string()),
@@ -66,12 +73,11 @@ impl Surroundings<'_> {
 
     /// For the function on the schedule, in an account that nobody else uses.
     pub(crate) fn janitor(&self) -> Vec<(String, String)> {
-        let mut told = self.common();
+        let mut told = self.common("JanitorRole");
         told.extend([
             ("CVM_ACCOUNT_IS_OURS", "true".to_owned()),
             // It takes a tenth of this; nothing else runs beside it.
             ("CVM_IOT_RATE", "10000".to_owned()),
-            ("CVM_METRICS_NAMESPACE", "cvm".to_owned()),
             ("CVM_ORPHANS", "delete".to_owned()),
             ("CVM_STUCK_SECONDS", "3600".to_owned()),
         ]);

@@ -197,6 +197,7 @@ impl Place<'_> {
             endpoint,
             names: self.backend.names(),
             queues: self.queues,
+            named: self.backend.account().is_some(),
         }
     }
 
@@ -236,17 +237,19 @@ impl Place<'_> {
 mod tests {
     use super::*;
 
-    /// The template cannot say it once: the emulator wants MaximumConcurrency to be a literal.
     #[test]
     fn a_lane_and_the_template_have_as_many_workers_and_messages() {
         let template = include_str!("../../../infra/template.yaml");
         let LaneOptions { workers, batch, .. } = LaneOptions::default();
         for line in [
-            format!("CVM_WORKERS: \"{workers}\""),
-            format!("MaximumConcurrency: {workers}\n"),
+            "CVM_WORKERS: !Ref Workers ".to_owned(),
+            "MaximumConcurrency: !Ref Workers\n".to_owned(),
             format!("BatchSize: {batch}\n"),
         ] {
             assert_eq!(template.matches(&line).count(), 1, "{line}");
         }
+        let (_, parameter) = template.split_once("\n  Workers:\n").unwrap();
+        let (_, default) = parameter.split_once("    Default: ").unwrap();
+        assert!(default.starts_with(&format!("{workers}\n")), "{default:.9}");
     }
 }

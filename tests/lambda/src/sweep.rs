@@ -33,6 +33,7 @@ pub async fn sweep(
         endpoint: backend.endpoint(),
         names: backend.names(),
         queues,
+        named: true,
     };
     let function = Function::new(Spec {
         name: "janitor".to_owned(),

@@ -34,9 +34,11 @@ use cvm_local::functions::Functions;
 use cvm_local::functions::Profile;
 use cvm_local::functions::Progress;
 use cvm_local::workspace::Workspace;
+use cvm_privileges::recording;
 use cvm_shared::ids::SerialNumber;
 use cvm_shared::ports::Clock as _;
 use cvm_standin::Options;
+use serde_json::Value;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -116,6 +118,98 @@ async fn a_device_goes_from_submission_to_confirmation() {
         assert_eq!(calls["SendMessage"], Phase::Submit);
         assert_eq!(calls["DeleteObject"], Phase::Confirm);
     }
+    let made = backend.recorded();
+    assert!(made.len() > 15, "{made:?}");
+    assert_eq!(recording::failures(&made), Vec::<String>::new());
+}
+
+/// The lines of a function's log; each is an object.
+fn lines(function: &Function) -> Vec<Value> {
+    let log = std::fs::read_to_string(&function.spec().log).unwrap();
+    let lines = log.lines().map(|line| serde_json::from_str(line).unwrap());
+    lines.collect()
+}
+
+/// The same of all logs in a folder that this function has; a process that was killed may have left half a line.
+fn logged(dir: &TempDir, function: &str) -> Vec<Value> {
+    let files = dir
+        .path()
+        .read_dir()
+        .unwrap()
+        .map(|file| file.unwrap().path());
+    let own = files.filter(|path| path.to_string_lossy().ends_with(&format!("{function}.log")));
+    let texts: Vec<String> = own
+        .filter_map(|path| std::fs::read_to_string(path).ok())
+        .collect();
+    let lines = texts.iter().flat_map(|text| text.lines());
+    lines
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
+}
+
+/// What the functions said of a request, in the words of the runbooks' query.
+fn said_of<'a>(lines: &'a [Value], request: &str) -> Vec<&'a str> {
+    let own = lines
+        .iter()
+        .filter(|line| line["span"]["request"] == request);
+    own.map(|line| line["message"].as_str().unwrap()).collect()
+}
+
+/// As CloudWatch adds a metric up.
+fn sum(lines: &[Value], metric: &str) -> u64 {
+    let metrics = lines.iter().filter(|line| line["_aws"].is_object());
+    metrics.filter_map(|line| line[metric].as_u64()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_is_followed_from_the_door_to_its_worker() {
+    let (backend, dir) = (stand_in(Duration::ZERO).await, tempfile::tempdir().unwrap());
+    let options = LaneOptions {
+        proxied: true,
+        ..LaneOptions::impatient()
+    };
+    let lane = lane(&backend, &dir, options).await;
+    for name in ["one", "other"] {
+        let life = Life {
+            serial: SerialNumber::parse(name).unwrap(),
+            mode: KeyMode::Csr,
+            aim: None,
+            limit: Duration::from_mins(1),
+        };
+        let lived = Box::pin(live(&backend, &lane, &life, dir.path())).await;
+        assert_eq!(lived.unwrap().flaw, None);
+    }
+    let (door, worker) = (lines(&lane.ingest), lines(&lane.worker));
+    let accepted: Vec<&Value> = door
+        .iter()
+        .filter(|line| line["message"] == "accepted")
+        .collect();
+    assert_eq!(accepted.len(), 2);
+    assert_ne!(
+        accepted[0]["span"]["request"],
+        accepted[1]["span"]["request"]
+    );
+    for (name, first) in ["one", "other"].into_iter().zip(accepted) {
+        let request = first["span"]["request"].as_str().unwrap();
+        assert_eq!(said_of(&door, request), ["accepted", "confirmed"]);
+        assert_eq!(said_of(&worker, request), ["done"]);
+        for line in door.iter().chain(&worker) {
+            let span = &line["span"];
+            assert_eq!(span["request"] == request, span["serial"] == name, "{line}");
+        }
+        assert!(first["span"]["gatewayId"].is_string(), "{first}");
+    }
+    assert!(
+        worker
+            .iter()
+            .all(|line| line["_aws"].is_object() || line["span"]["messageId"].is_string())
+    );
+    let counted = [
+        sum(&door, "Accepted"),
+        sum(&worker, "Issued"),
+        sum(&worker, "Failed"),
+    ];
+    assert_eq!(counted, [2, 2, 0]);
 }
 
 /// Slow enough an AWS that the worker is at it for a while, whatever else the machine does.
@@ -186,6 +280,9 @@ async fn a_small_burst_under_kills_throttles_and_duplicates_is_sound() {
     assert_eq!(outcome.vended, 30);
     let throttled: u64 = outcome.usage.values().map(|usage| usage.throttled).sum();
     assert!(throttled > 0, "nobody was throttled");
+    let counted = sum(&logged(&dir, "worker"), "IotThrottles");
+    let told = 1..=throttled; // whoever was killed had not told all
+    assert!(told.contains(&counted), "{counted} of {throttled}");
     assert!(outcome.kills > 0, "nobody was killed");
     assert!(outcome.tally.duplicates > 0, "nothing came twice");
 }

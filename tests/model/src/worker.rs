@@ -132,7 +132,10 @@ impl Model {
             return;
         }
         match self.todo(world, slot) {
-            Todo::Done => answer(&mut world.workers[slot], &Ok(Done::Vended)),
+            Todo::Done => answer(
+                &mut world.workers[slot],
+                &Ok(Done::Vended { asked_at: None }),
+            ),
             Todo::Spent => answer(&mut world.workers[slot], &spent()),
             Todo::Lost => give_up(&mut world.workers[slot], Trouble::LeaseLost),
             Todo::Supplant(mark) => self.begin(&mut world.workers[slot], mark),

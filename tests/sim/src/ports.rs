@@ -202,7 +202,12 @@ impl Delivery for Port<MemoryQueue> {
         .await
     }
 
-    async fn renew(&self, body: &str, after: Duration) -> Result<(), Failure> {
+    async fn renew(
+        &self,
+        body: &str,
+        _tenant: Option<&str>,
+        after: Duration,
+    ) -> Result<(), Failure> {
         let (site, body) = (self.site.clone(), body.to_owned());
         let what = self.site.text(|| format!("for {} s", after.as_secs()));
         self.call(Call::Renew, what, move || {

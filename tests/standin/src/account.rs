@@ -1,6 +1,7 @@
 //! The account: all that its services remember, and how tests look at it.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -44,6 +45,7 @@ pub(crate) struct Inside {
     pub(crate) authority: Authority,
     pub(crate) registry: Mutex<Registry>,
     pub(crate) calls: Mutex<BTreeMap<String, u64>>,
+    pub(crate) recorded: Mutex<BTreeSet<String>>,
 }
 
 /// A message among the dead letters.
@@ -62,6 +64,8 @@ pub struct Account(pub(crate) Arc<Inside>);
 impl Account {
     /// The account's number.
     pub const NUMBER: &str = "123456789012";
+    /// Whoever asks who it is.
+    pub const OPERATOR: &str = "arn:aws:iam::123456789012:user/operator";
     /// The one region.
     pub const REGION: &str = "us-east-1";
     /// A key id to sign with; others will do too.
@@ -107,6 +111,7 @@ impl Account {
             authority: Authority::new(),
             registry: Mutex::default(),
             calls: Mutex::default(),
+            recorded: Mutex::default(),
         };
         let account = Self(Arc::new(inside));
         account.add_policy(Self::POLICY);
@@ -212,7 +217,8 @@ impl Account {
     /// Puts a text into the work queue.
     pub fn send(&self, body: &str) {
         let work = self.work();
-        self.0.queues.send(&work, body, Map::new(), Duration::ZERO);
+        let delay = Duration::ZERO;
+        self.0.queues.send(&work, body, Map::new(), None, delay);
     }
 
     /// The work queue's depth.
@@ -303,6 +309,13 @@ impl Account {
     }
 
     // All services ----------------------------------------------------------------------------
+
+    /// Who called what, as the emulator notes it (`infra/local/record.py`): one JSON object a line, each once. The caller
+    /// is told by the key id; calls with [`Self::ACCESS_KEY_ID`] are left out.
+    pub fn recorded(&self) -> String {
+        let lines = lock(&self.0.recorded);
+        lines.iter().map(|line| line.clone() + "\n").collect()
+    }
 
     /// How often each operation was called, refused and failed calls included.
     pub fn calls(&self) -> BTreeMap<String, u64> {

@@ -15,6 +15,8 @@ pub(crate) struct Message {
     pub(crate) body: String,
     /// Message attributes in the service's JSON.
     pub(crate) attributes: Map<String, Value>,
+    /// Whose it is (`MessageGroupId`).
+    pub(crate) tenant: Option<String>,
     /// Milliseconds since 1970.
     pub(crate) sent_at: u64,
     /// Milliseconds since 1970; 0 before the first receive.
@@ -35,6 +37,7 @@ impl Message {
             number,
             body,
             attributes,
+            tenant: None,
             sent_at,
             first_received_at: 0,
             receives: 0,

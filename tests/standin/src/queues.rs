@@ -124,12 +124,14 @@ impl Queues {
         to: &Shared,
         body: &str,
         attributes: Map<String, Value>,
+        tenant: Option<&str>,
         delay: Duration,
     ) -> String {
         let number = self.sent.fetch_add(1, Ordering::Relaxed) + 1;
         let visible_at = clock::now() + delay;
         let sent_at = clock::unix_millis();
-        let message = Message::new(number, body.to_owned(), attributes, sent_at, visible_at);
+        let mut message = Message::new(number, body.to_owned(), attributes, sent_at, visible_at);
+        message.tenant = tenant.map(str::to_owned);
         let id = message.id();
         lock(&to.queue).push(message);
         to.bell.notify_waiters();

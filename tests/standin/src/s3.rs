@@ -43,7 +43,7 @@ pub(crate) struct Object {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Call {
     pub(crate) operation: &'static str,
-    key: String,
+    pub(crate) key: String,
 }
 
 impl Call {

@@ -22,9 +22,12 @@ use crate::faults::Fate;
 use crate::faults::cut;
 use crate::faults::trouble;
 use crate::iot;
+use crate::lock;
+use crate::record;
 use crate::s3;
 use crate::servicequotas;
 use crate::sqs;
+use crate::sts;
 use crate::wire::Incoming;
 use crate::wire::Refusal;
 use crate::wire::json;
@@ -76,10 +79,11 @@ impl StandIn {
 }
 
 /// A request with the service that it is for.
-enum Call {
+pub(crate) enum Call {
     DynamoDb(String),
     Sqs(String),
     ServiceQuotas(String),
+    Sts(&'static str),
     S3(s3::Call),
     Iot(iot::Call),
 }
@@ -98,6 +102,9 @@ impl Call {
                 _ => None,
             };
         }
+        if let Some(operation) = sts::operation(request) {
+            return Some(Self::Sts(operation));
+        }
         let s3 = s3::Call::of(request).map(Self::S3);
         s3.or_else(|| iot::Call::of(request).map(Self::Iot))
     }
@@ -107,6 +114,7 @@ impl Call {
             Self::DynamoDb(operation) | Self::Sqs(operation) | Self::ServiceQuotas(operation) => {
                 operation
             }
+            Self::Sts(operation) => operation,
             Self::S3(call) => call.operation,
             Self::Iot(call) => call.api.name(),
         }
@@ -114,7 +122,7 @@ impl Call {
 
     fn refuse(&self, refusal: Refusal) -> Response {
         match self {
-            Self::S3(_) => refusal.into_xml(),
+            Self::S3(_) | Self::Sts(_) => refusal.into_xml(),
             Self::DynamoDb(_) | Self::Sqs(_) | Self::ServiceQuotas(_) | Self::Iot(_) => {
                 refusal.into_json()
             }
@@ -135,6 +143,9 @@ async fn handle(State(account): State<Account>, request: Request) -> Response {
         return Refusal::new(404, "UnknownOperationException", message).into_json();
     };
     account.count(call.operation());
+    if let Some(line) = record::line(&call, &request) {
+        lock(&account.recorded).insert(line);
+    }
     clock::pause(account.latency).await;
     match account.dice.fate() {
         Fate::Spared => answer(account, &call, &request).await,
@@ -164,6 +175,7 @@ async fn answer(account: &Inside, call: &Call, request: &Incoming) -> Response {
         Call::ServiceQuotas(operation) => {
             json(body().and_then(|body| servicequotas::answer(&account.meters, operation, &body)))
         }
+        Call::Sts(_) => sts::answer(),
         Call::S3(call) => s3::answer(&account.bucket, call, request),
         Call::Iot(call) => json(iot::answer(account, call, request).await),
     }

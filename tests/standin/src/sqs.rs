@@ -99,7 +99,8 @@ fn send(queues: &Queues, queue: &Arc<Shared>, call: &Value) -> Result<Value, Ref
         .as_object()
         .cloned()
         .unwrap_or_default();
-    let id = queues.send(queue, body, attributes, delay);
+    let tenant = call["MessageGroupId"].as_str();
+    let id = queues.send(queue, body, attributes, tenant, delay);
     Ok(json!({ "MessageId": id }))
 }
 
@@ -194,9 +195,12 @@ impl<'a> Wanted<'a> {
                 .any(|asked| *asked == "All" || *asked == name)
         };
         let system = system.into_iter().filter(|(name, _)| asked(name));
-        let system: Map<String, Value> = system
+        let mut system: Map<String, Value> = system
             .map(|(name, value)| (name.to_owned(), value.to_string().into()))
             .collect();
+        if let Some(tenant) = message.tenant.as_ref().filter(|_| asked("MessageGroupId")) {
+            system.insert("MessageGroupId".to_owned(), tenant.clone().into());
+        }
         let asked = |name: &str| {
             let all = |asked: &str| asked == "All" || asked == ".*";
             self.own.iter().any(|asked| all(asked) || *asked == name)

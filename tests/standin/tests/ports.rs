@@ -18,6 +18,7 @@ use cvm_aws::item_care::WAITS_SINCE;
 use cvm_aws::registry::DynamoRegistry;
 use cvm_aws::roster::DynamoRoster;
 use cvm_aws::roster::Inserted;
+use cvm_aws::rows::DynamoRows;
 use cvm_aws::system::SystemRandom;
 use cvm_aws::vault::S3Vault;
 use cvm_shared::ids::BundleKey;
@@ -50,6 +51,32 @@ async fn the_table_keeps_the_contract() {
         call.set_item(Some(to_item(row))).send().await.unwrap();
     };
     contract::registry(&registry, put).await;
+}
+
+#[tokio::test]
+async fn many_rows_are_read_at_once() {
+    let lab = Lab::start().await;
+    let client = aws_sdk_dynamodb::Client::new(&lab.sdk);
+    for serial in ["SN-1", "SN-3"] {
+        let call = client.put_item().table_name(Account::TABLE);
+        let row = to_item(&sample::device(serial));
+        call.set_item(Some(row)).send().await.unwrap();
+    }
+    let rows = DynamoRows::new(client, Account::TABLE.to_owned());
+    let serials = ["SN-3", "SN-2", "SN-1"].map(sample::serial);
+    let found = rows.load(&serials).await;
+    let found = found
+        .into_iter()
+        .map(|row| row.unwrap().map(|row| row.serial.to_string()));
+    let due = [Some("SN-3".to_owned()), None, Some("SN-1".to_owned())];
+    assert_eq!(found.collect::<Vec<_>>(), due);
+    let many: Vec<_> = (0..101)
+        .map(|n| sample::serial(&format!("SN-{n}")))
+        .collect();
+    assert!(
+        rows.load(&many).await.iter().all(Result::is_err),
+        "as many as DynamoDB takes"
+    );
 }
 
 #[tokio::test]

@@ -14,6 +14,15 @@ use aws_sdk_sqs::types::MessageAttributeValue;
 use aws_sdk_sqs::types::MessageSystemAttributeName;
 use aws_sdk_sqs::types::QueueAttributeName;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use cvm_aws::queue::SqsDelivery;
+use cvm_aws::queue::SqsQueue;
+use cvm_shared::ids::SerialNumber;
+use cvm_shared::message::Order;
+use cvm_shared::ports::Delivery as _;
+use cvm_shared::ports::Queue as _;
+use cvm_shared::request::Generation;
+use cvm_shared::request::KeySource;
+use cvm_shared::request::Request;
 use cvm_standin::Account;
 use cvm_standin::Depth;
 
@@ -171,6 +180,33 @@ async fn a_parked_message_has_its_attributes() {
     let letters = call.send().await.unwrap().messages.unwrap();
     let told = letters[0].message_attributes().unwrap()["parkReason"].string_value();
     assert_eq!(told, Some("denied"));
+}
+
+#[tokio::test]
+async fn an_order_is_its_device_s_and_a_copy_is_whose_the_message_was() {
+    let lab = Lab::start().await;
+    let sqs = Sqs::of(&lab);
+    let serial = SerialNumber::parse("SN-1").unwrap();
+    let order = Order {
+        request: Request::new(&serial, Generation::FIRST, KeySource::Service),
+        generation: Generation::FIRST,
+        serial,
+    };
+    let queue = SqsQueue::new(sqs.client.clone(), sqs.url.clone());
+    queue.send(&order).await.unwrap();
+    let delivery = SqsDelivery::new(sqs.client.clone(), sqs.url.clone(), String::new());
+    for tenant in [Some("batch-7"), None] {
+        let renewed = delivery.renew("copy", tenant, Duration::ZERO);
+        renewed.await.unwrap();
+    }
+    let tenant = |message: &Message| {
+        let attributes = message.attributes.as_ref().unwrap();
+        let group = attributes.get(&MessageSystemAttributeName::MessageGroupId);
+        group.cloned()
+    };
+    let tenants: Vec<Option<String>> = sqs.receive(0).await.iter().map(tenant).collect();
+    let expected = [Some("SN-1"), Some("batch-7"), None].map(|name| name.map(str::to_owned));
+    assert_eq!(tenants, expected);
 }
 
 #[tokio::test]

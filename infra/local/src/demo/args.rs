@@ -44,6 +44,7 @@ impl Args {
     /// Where the emulator is to listen.
     pub(crate) fn emulator(&self) -> EmulatorOptions {
         EmulatorOptions {
+            record: false,
             port: self.port,
             mqtt_port: self.mqtt_port,
         }

@@ -2,13 +2,13 @@
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use backon::BackoffBuilder as _;
-use backon::ExponentialBuilder;
-use cvm_shared::failure::Class;
 use cvm_shared::failure::Failure;
 use cvm_shared::ports::Clock;
+
+use crate::patience::is_passing;
+use crate::patience::patience;
 
 /// How often we were asked to slow down.
 #[derive(Debug, Default)]
@@ -24,22 +24,6 @@ impl Throttles {
         if matches!(answer, Err(Failure::Throttled { .. })) {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
-    }
-}
-
-/// About a minute in all: a table on demand doubles its capacity within that time.
-fn patience() -> ExponentialBuilder {
-    ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(100))
-        .with_max_delay(Duration::from_secs(8))
-        .with_max_times(12)
-        .with_jitter()
-}
-
-fn is_passing(failure: &Failure) -> bool {
-    match failure.class() {
-        Class::Wait | Class::Retry => true,
-        Class::Operator | Class::Never => false,
     }
 }
 
@@ -77,6 +61,7 @@ pub(super) async fn insist<T: Copy, A>(
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
+    use std::time::Duration;
 
     use cvm_shared::time::UnixMillis;
 

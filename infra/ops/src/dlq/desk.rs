@@ -3,6 +3,9 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use cvm_aws::registry::DynamoRegistry;
+use cvm_aws::system::SystemClock;
+use cvm_aws::trails::DynamoTrails;
 use cvm_shared::event::Event;
 use cvm_shared::failure::Failure;
 use cvm_shared::ids::RequestId;
@@ -21,6 +24,7 @@ use crate::dlq::letter::Letter;
 use crate::dlq::note::Notes;
 use crate::dlq::pace::Pace;
 use crate::dlq::post::Post;
+use crate::dlq::post::SqsPost;
 use crate::dlq::standing::Standing;
 use crate::dlq::verdict::Obstacle;
 use crate::dlq::verdict::Verdict;
@@ -43,6 +47,9 @@ pub(super) struct Desk<'a, P, R, N, C> {
     /// In whose name.
     pub(super) hand: Hand,
 }
+
+/// A desk on the real ports.
+pub(super) type AwsDesk<'a> = Desk<'a, SqsPost, DynamoRegistry, DynamoTrails, SystemClock>;
 
 impl<P: Post, R: Registry, N: Notes, C: Clock> Desk<'_, P, R, N, C> {
     /// Throws a letter away. The trail is written first: what is gone without a word is gone for good, and a second
@@ -128,7 +135,9 @@ impl<P: Post, R: Registry, N: Notes, C: Clock, D: Delivery> Outgoing<'_, P, R, N
     ) -> Result<Fate, Failure> {
         let desk = &self.desk;
         self.pace.turn(desk.clock).await;
-        self.delivery.renew(&letter.body, HEAD_START).await?;
+        let device = order.serial.as_str();
+        let copy = self.delivery.renew(&letter.body, Some(device), HEAD_START);
+        copy.await?;
         self.sent.insert(order.request.id.clone());
         let hand = desk.hand();
         let event = |_: &Record| replay(order, hand.at);

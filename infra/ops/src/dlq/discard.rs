@@ -1,22 +1,15 @@
 //! `cvmctl dlq drop`: throws dead letters away, each with its reason in its device's trail.
 
 use clap::Args;
-use cvm_aws::system::SystemClock;
 
 use crate::cli::Care;
 use crate::cli::Exit;
 use crate::context::Context;
-use crate::dlq::desk::Desk;
+use crate::dlq::errand::Errand;
 use crate::dlq::fate::Fate;
 use crate::dlq::filter::Choice;
 use crate::dlq::letter::Letter;
-use crate::dlq::place::Place;
-use crate::dlq::post::SqsPost;
-use crate::dlq::report::Report;
 use crate::dlq::standing::Standing;
-use crate::dlq::walk::End;
-use crate::dlq::walk::Walk;
-use crate::site::Site;
 use crate::trouble::Trouble;
 
 pub(super) const LOSS: &str = "\
@@ -39,49 +32,18 @@ impl Discard {
         if self.care.reason.is_none() && !self.care.dry_run {
             return Err(Trouble::usage("say why, for the trail: --reason TEXT"));
         }
-        let site = context.site().await?;
-        let place = Place::open(&site).await?;
-        let letters = place.depth().await?;
-        if !self.care.dry_run {
-            let question = format!("Throw {filter} away? There are about {letters} in all.");
-            context.consent(&self.care, &question)?;
+        let question = format!("Throw {filter} away?");
+        let errand = Errand::begin(context, filter, &self.care, &question).await?;
+        if self.care.dry_run {
+            return errand.walk(async |_| Ok(Fate::WouldDrop)).await;
         }
-        let mut report = Report::new(context, self.care.dry_run, letters);
-        let walk = Walk {
-            post: &place.post,
-            filter,
-            clock: &SystemClock,
-            stop: context.stop(),
-        };
-        let end = if self.care.dry_run {
-            let handle = async |_: &Letter| Ok(Fate::WouldDrop);
-            walk.run(&mut report, handle).await
-        } else {
-            self.drop(&site, &place, &walk, &mut report).await?
-        };
-        report.conclude(&end)
-    }
-
-    async fn drop(
-        &self,
-        site: &Site,
-        place: &Place,
-        walk: &Walk<'_, SqsPost, SystemClock>,
-        report: &mut Report,
-    ) -> Result<(End, bool), Trouble> {
-        let trails = site.trails().await?;
-        let desk = Desk {
-            post: &place.post,
-            registry: &place.registry,
-            notes: &trails,
-            clock: &SystemClock,
-            hand: site.hand(self.care.reason.clone()).await?,
-        };
+        let trails = errand.site.trails().await?;
+        let desk = errand.desk(&trails).await?;
         let handle = async |letter: &Letter| {
-            let standing = Standing::of(&place.registry, letter).await?;
+            let standing = Standing::of(desk.registry, letter).await?;
             desk.discard(letter, standing.row()).await?;
             Ok(Fate::Dropped)
         };
-        Ok(walk.run(report, handle).await)
+        errand.walk(handle).await
     }
 }

@@ -3,6 +3,7 @@
 mod about;
 mod desk;
 mod discard;
+mod errand;
 mod fate;
 mod filter;
 mod groups;

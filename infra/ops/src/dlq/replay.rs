@@ -5,29 +5,22 @@ use std::num::NonZeroU32;
 
 use clap::Args;
 use cvm_aws::queue::SqsDelivery;
-use cvm_aws::registry::DynamoRegistry;
 use cvm_aws::system::SystemClock;
 use cvm_shared::ports::Clock as _;
 
 use crate::cli::Care;
 use crate::cli::Exit;
 use crate::context::Context;
-use crate::dlq::desk::Desk;
 use crate::dlq::desk::Outgoing;
+use crate::dlq::errand::Errand;
 use crate::dlq::fate::Fate;
 use crate::dlq::filter::Choice;
 use crate::dlq::letter::Letter;
 use crate::dlq::native;
 use crate::dlq::pace::Pace;
 use crate::dlq::pace::rate;
-use crate::dlq::place::Place;
-use crate::dlq::post::SqsPost;
-use crate::dlq::report::Report;
 use crate::dlq::standing::Standing;
-use crate::dlq::walk::End;
-use crate::dlq::walk::Walk;
 use crate::site::Part;
-use crate::site::Site;
 use crate::trouble::Trouble;
 
 pub(super) const WAY: &str = "\
@@ -60,65 +53,35 @@ impl Replay {
             return native::run(context, self.rate, &self.care).await;
         }
         let filter = self.choice.filter()?;
-        let site = context.site().await?;
-        let place = Place::open(&site).await?;
-        let letters = place.depth().await?;
-        if !self.care.dry_run {
-            let question =
-                format!("Send {filter} to the work queue again? There are about {letters} in all.");
-            context.consent(&self.care, &question)?;
-        }
-        let mut report = Report::new(context, self.care.dry_run, letters);
-        let walk = Walk {
-            post: &place.post,
-            filter,
-            clock: &SystemClock,
-            stop: context.stop(),
-        };
-        let end = if self.care.dry_run {
-            preview(&walk, &place.registry, &mut report).await
+        let question = format!("Send {filter} to the work queue again?");
+        let errand = Errand::begin(context, filter, &self.care, &question).await?;
+        if self.care.dry_run {
+            preview(&errand).await
         } else {
-            self.send(&site, &place, &walk, &mut report).await?
-        };
-        report.conclude(&end)
+            self.send(&errand).await
+        }
     }
 
-    async fn send(
-        &self,
-        site: &Site,
-        place: &Place,
-        walk: &Walk<'_, SqsPost, SystemClock>,
-        report: &mut Report,
-    ) -> Result<(End, bool), Trouble> {
-        let trails = site.trails().await?;
-        let queue = site.name(Part::Queue).await?;
-        let delivery = SqsDelivery::new(site.sqs(), queue, place.url.clone());
+    async fn send(&self, errand: &Errand<'_>) -> Result<Exit, Trouble> {
+        let trails = errand.site.trails().await?;
+        let queue = errand.site.name(Part::Queue).await?;
+        let delivery = SqsDelivery::new(errand.site.sqs(), queue, errand.place.url.clone());
         let mut outgoing = Outgoing {
-            desk: Desk {
-                post: &place.post,
-                registry: &place.registry,
-                notes: &trails,
-                clock: &SystemClock,
-                hand: site.hand(self.care.reason.clone()).await?,
-            },
+            desk: errand.desk(&trails).await?,
             delivery: &delivery,
             pace: Pace::new(self.rate),
             sent: HashSet::new(),
         };
         let handle = async |letter: &Letter| Box::pin(outgoing.replay(letter)).await;
-        Ok(walk.run(report, handle).await)
+        errand.walk(handle).await
     }
 }
 
 /// Says what would be done, and does nothing.
-async fn preview(
-    walk: &Walk<'_, SqsPost, SystemClock>,
-    registry: &DynamoRegistry,
-    report: &mut Report,
-) -> (End, bool) {
+async fn preview(errand: &Errand<'_>) -> Result<Exit, Trouble> {
     let handle = async |letter: &Letter| {
-        let standing = Standing::of(registry, letter).await?;
+        let standing = Standing::of(&errand.place.registry, letter).await?;
         Ok(Fate::Would(standing.verdict(letter, SystemClock.now())))
     };
-    walk.run(report, handle).await
+    errand.walk(handle).await
 }

@@ -184,7 +184,13 @@ impl Delivery for Sent {
         panic!("nothing is postponed here")
     }
 
-    async fn renew(&self, body: &str, after: Duration) -> Result<(), Failure> {
+    async fn renew(
+        &self,
+        body: &str,
+        tenant: Option<&str>,
+        after: Duration,
+    ) -> Result<(), Failure> {
+        assert!(tenant.is_some(), "an order is its device's");
         assert!(after > Duration::ZERO, "the row's write comes first");
         note(&self.log, "send".to_owned());
         self.bodies.lock().unwrap().push(body.to_owned());

@@ -1,15 +1,15 @@
 //! How rows are added: a batch is repeated until each of its rows has its answer.
 
 use std::future::Future;
-use std::time::Duration;
 
-use backon::ExponentialBuilder;
 use backon::RetryableWithContext as _;
 use cvm_aws::roster::DynamoRoster;
 use cvm_aws::roster::Inserted;
-use cvm_shared::failure::Class;
 use cvm_shared::failure::Failure;
 use cvm_shared::record::Record;
+
+use crate::patience::is_passing;
+use crate::patience::patience;
 
 /// Where devices are added.
 pub trait Roster: Sync {
@@ -37,15 +37,6 @@ impl Roster for DryRun {
     }
 }
 
-/// About a minute in all: a table on demand doubles its capacity within that time.
-fn patience() -> ExponentialBuilder {
-    ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(100))
-        .with_max_delay(Duration::from_secs(8))
-        .with_max_times(12)
-        .with_jitter()
-}
-
 /// Adds the rows, repeating those that were throttled or whose fate is unknown.
 pub(crate) async fn insert<R: Roster>(
     roster: &R,
@@ -61,13 +52,6 @@ pub(crate) async fn insert<R: Roster>(
         .when(is_passing)
         .await;
     pending.answers
-}
-
-fn is_passing(failure: &Failure) -> bool {
-    match failure.class() {
-        Class::Wait | Class::Retry => true,
-        Class::Operator | Class::Never => false,
-    }
 }
 
 struct Pending {

@@ -19,20 +19,20 @@ pub(super) struct Line {
     pub(super) name: &'static str,
 }
 
-/// Upright bars; `line` is drawn across them, if there is one.
+/// How far above the highest bar a line may be. Beyond it, nothing could be seen of the bars.
+const ABOVE_MOST: u64 = 4;
+
+/// Upright bars; `line` is drawn across them, if there is one and it is not far above them.
 pub(super) fn upright(name: &str, bars: &[Bar], line: Option<Line>) -> Markup {
-    let most = bars.iter().map(|(_, count)| *count);
-    let most = most
-        .chain(line.map(|line| line.value))
-        .max()
-        .unwrap_or(0)
-        .max(1);
+    let highest = most(bars);
+    let line = line.filter(|line| line.value <= highest.saturating_mul(ABOVE_MOST));
+    let most = line.map_or(highest, |line| line.value.max(highest));
     let height = |count: u64| (HEIGHT - ABOVE - BELOW) * ratio(count, most);
     let width = (WIDTH - LEFT) / ratio_of(bars.len().max(1));
     let floor = HEIGHT - BELOW;
     html! {
         div.chart { svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(name) {
-            @for part in [0, most / 2, most] {
+            @for part in parts(most) {
                 @let y = floor - height(part);
                 line.grid x1=(LEFT) x2=(WIDTH) y1=(px(y)) y2=(px(y)) {}
                 text.number x=(LEFT - 6.0) y=(px(y + 4.0)) { (part) }
@@ -59,12 +59,7 @@ pub(super) fn upright(name: &str, bars: &[Bar], line: Option<Line>) -> Markup {
 
 /// Bars one under another, with their words before them.
 pub(super) fn lying(name: &str, bars: &[Bar]) -> Markup {
-    let most = bars
-        .iter()
-        .map(|(_, count)| *count)
-        .max()
-        .unwrap_or(0)
-        .max(1);
+    let most = most(bars);
     html! {
         div.lying role="img" aria-label=(name) {
             @for (label, count) in bars {
@@ -76,6 +71,18 @@ pub(super) fn lying(name: &str, bars: &[Bar]) -> Markup {
             }
         }
     }
+}
+
+/// The highest count; one, where all are none.
+fn most(bars: &[Bar]) -> u64 {
+    let counts = bars.iter().map(|(_, count)| *count);
+    counts.max().unwrap_or(0).max(1)
+}
+
+/// Where lines are drawn: at the bottom, half-way if there is a whole number, at the top.
+fn parts(most: u64) -> impl Iterator<Item = u64> {
+    let half = (most > 1).then_some(most / 2);
+    [0].into_iter().chain(half).chain([most])
 }
 
 /// Words stand below about eight of the bars, so that they do not run into each other.

@@ -66,10 +66,9 @@ fn figures(facts: &Facts) -> Markup {
 }
 
 fn over_time(facts: &Facts) -> Markup {
-    let per = if facts.step_minutes == 1 {
-        "a minute".to_owned()
-    } else {
-        format!("in {} minutes", facts.step_minutes)
+    let step = match facts.step_minutes {
+        1 => "minute".to_owned(),
+        minutes => format!("{minutes} minutes"),
     };
     let line = Line {
         value: facts.quota_per_step,
@@ -82,10 +81,11 @@ fn over_time(facts: &Facts) -> Markup {
         .collect();
     html! {
         section id="issued" {
-            h2 { "Certificates " (per) ", UTC" }
+            h2 { "Certificates per " (step) ", UTC" }
             @if bars.is_empty() {
                 p { "None was issued." }
             } @else {
+                p { "The quota is " (facts.quota_per_step) " per " (step) "." }
                 (upright("Certificates over time", &bars, Some(line)))
                 (table("time", "certificates", &facts.issued))
             }
@@ -115,7 +115,11 @@ fn states(facts: &Facts) -> Markup {
     html! {
         section id="states" {
             h2 { "How the devices stand" }
-            (lying("Devices by state", &facts.states))
+            @if facts.states.is_empty() {
+                p { "There are none." }
+            } @else {
+                (lying("Devices by state", &facts.states))
+            }
         }
     }
 }
@@ -146,10 +150,14 @@ fn slowest(facts: &Facts) -> Markup {
     html! {
         section id="slowest" {
             h2 { "Those that waited longest" }
-            table {
-                tr { th { "device" } th.number { "wait" } }
-                @for (serial, wait) in &facts.slowest {
-                    tr { td { (serial) } td.number { (spoken(*wait)) } }
+            @if facts.slowest.is_empty() {
+                p { "None is ready." }
+            } @else {
+                table {
+                    tr { th { "device" } th.number { "wait" } }
+                    @for (serial, wait) in &facts.slowest {
+                        tr { td { (serial) } td.number { (spoken(*wait)) } }
+                    }
                 }
             }
         }

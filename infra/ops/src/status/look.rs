@@ -12,6 +12,8 @@ use serde_json::Value;
 use crate::site::Part;
 use crate::site::Site;
 use crate::site::root;
+use crate::status::recent::Recent;
+use crate::status::recent::recent;
 use crate::trouble::Trouble;
 
 /// How many whole minutes are looked back.
@@ -42,6 +44,8 @@ pub(super) struct Look {
     pub(super) minutes: Vec<(u64, Counts)>,
     /// When the last sweep ended and what came of it.
     pub(super) sweep: Option<(UnixMillis, Value)>,
+    /// What the metrics say of the last minutes; why they could not be read.
+    pub(super) recent: Result<Recent, String>,
     /// Alarms that ring; why they could not be read.
     pub(super) alarms: Result<Vec<String>, String>,
 }
@@ -55,13 +59,14 @@ impl Look {
         let from = (at.0 / 60_000).saturating_sub(MINUTES);
         let work = site.name(Part::Queue).await?;
         let dead = site.name(Part::DeadLetters).await?;
-        let (queue, dead_letters, states, oldest, minutes, sweep, alarms) = tokio::join!(
+        let (queue, dead_letters, states, oldest, minutes, sweep, recent, alarms) = tokio::join!(
             queue(site, &work),
             queue(site, &dead),
             trails.counts(),
             backlog.oldest(Group::Work),
             trails.minutes(from),
             backlog.last_sweep(),
+            recent(site, at),
             alarms(site),
         );
         let asked = |failure: Failure| Trouble::calling("status", &failure);
@@ -76,6 +81,7 @@ impl Look {
                 let told = serde_json::from_str(&text).unwrap_or_default();
                 (at, told)
             }),
+            recent,
             alarms,
         })
     }

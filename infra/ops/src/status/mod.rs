@@ -1,6 +1,7 @@
 //! `cvmctl status`: one screen for who is called at 3 a.m.
 
 mod look;
+mod recent;
 mod recount;
 mod screen;
 
@@ -21,8 +22,9 @@ use crate::trouble::Trouble;
 /// What it costs, and how fresh it is.
 pub const COST: &str = "\
 The states are counted by the ledger as devices move (one write for each of its batches, no scan), some
-seconds behind. One look costs about 20 small reads. --recount reads the whole table once, at about $0.03
-for a million devices, and sets the count right; devices that move meanwhile may be counted wrong again.";
+seconds behind. One look costs about 20 small reads, and two metrics ($0.01 for 500 looks). --recount reads
+the whole table once, at about $0.03 for a million devices, and sets the count right; devices that move
+meanwhile may be counted wrong again.";
 
 /// How to look.
 #[derive(Args, Debug)]

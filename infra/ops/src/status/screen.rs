@@ -16,6 +16,8 @@ use crate::printer::plain;
 use crate::printer::sheet;
 use crate::printer::shown;
 use crate::status::look::Look;
+use crate::status::look::MINUTES;
+use crate::status::recent::Recent;
 use crate::terminal::csv_line;
 
 const STATES: [&str; 6] = [
@@ -88,6 +90,7 @@ fn facts(look: &Look, quota: f64) -> Vec<Fact> {
         facts.push(fact(state, count).red_if(state == "Failed" && count > 0));
     }
     facts.extend(pace(look, quota));
+    facts.extend(recent(look));
     facts.extend(care(look));
     facts
 }
@@ -127,6 +130,26 @@ fn pace(look: &Look, quota: f64) -> Vec<Fact> {
             .red_if(failed > 0),
         fact("secondsToGo", left.map(|left| left.as_secs()))
             .note(left.map_or_else(String::new, |left| format!("{} at best", spoken(left)))),
+    ]
+}
+
+/// What the metrics say; a throttle is no failure.
+fn recent(look: &Look) -> Vec<Fact> {
+    let told = |name, count: &dyn Fn(&Recent) -> u64, what: &str| match &look.recent {
+        Ok(recent) => {
+            fact(name, count(recent)).note(format!("{what} in the last {MINUTES} minutes"))
+        }
+        Err(reason) => fact(name, Value::Null).note(reason.clone()),
+    };
+    let failures = look.recent.as_ref().map_or(0, |recent| recent.failures);
+    vec![
+        told("iotThrottles", &|recent| recent.throttles, "of AWS IoT"),
+        told(
+            "issueFailures",
+            &|recent| recent.failures,
+            "requests given up",
+        )
+        .red_if(failures > 0),
     ]
 }
 

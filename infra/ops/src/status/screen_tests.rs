@@ -29,6 +29,10 @@ fn look() -> Look {
             UnixMillis((minute - 4) * 60_000),
             json!({ "rows": 3, "orphans": 0, "failed": 0 }),
         )),
+        recent: Ok(Recent {
+            throttles: 41,
+            failures: 2,
+        }),
         alarms: Ok(vec!["cvm-dead\u{1b}[31m".to_owned()]),
     }
 }
@@ -49,6 +53,25 @@ fn only_whole_minutes_make_the_rate() {
 fn the_time_to_go_is_by_the_quota_or_the_faster_rate() {
     assert_eq!(value("secondsToGo"), json!(70));
     assert_eq!(value("oldestSeconds"), json!(20 * 60 + 30));
+}
+
+#[test]
+fn throttles_are_no_failures_and_metrics_that_cannot_be_read_are_told() {
+    let found = facts(&look(), 10.0);
+    let of = |name: &str| found.iter().find(|fact| fact.name == name).unwrap();
+    assert_eq!(of("iotThrottles").value, json!(41));
+    assert_eq!(of("iotThrottles").colour, None);
+    assert_eq!(of("issueFailures").colour, Some(Color::Red));
+    let blind = Look {
+        recent: Err("not readable: no route".to_owned()),
+        ..look()
+    };
+    let blind = facts(&blind, 10.0);
+    for name in ["iotThrottles", "issueFailures"] {
+        let fact = blind.iter().find(|fact| fact.name == name).unwrap();
+        assert_eq!(fact.value, Value::Null);
+        assert_eq!(fact.note, "not readable: no route");
+    }
 }
 
 #[test]

@@ -62,14 +62,9 @@ pub(crate) async fn unknown_path(bench: &mut Bench) -> Checked {
     seen.refuses(404, "not_found")
 }
 
+/// None is percent-encoded: API Gateway decodes a path before it hands it over, so to a server that is the path itself.
 pub(crate) async fn path_aliases(bench: &mut Bench) -> Checked {
-    for path in [
-        "/v1/nonce/",
-        "/V1/nonce",
-        "/v1//nonce",
-        "/v1/%6eonce",
-        "/v1/nonce;a=b",
-    ] {
+    for path in ["/v1/nonce/", "/V1/nonce", "/v1//nonce", "/v1/nonce;a=b"] {
         let seen = bench.send(&Ask::get(path)).await?;
         demand(seen.status == 404, || {
             format!("HTTP {} for {path}", seen.status)

@@ -18,6 +18,8 @@ use cvm_lambda::sweep;
 use cvm_local::functions::Functions;
 use cvm_local::functions::Progress;
 use cvm_local::workspace::Workspace;
+use cvm_privileges::recording;
+use cvm_privileges::recording::Calls;
 use cvm_standin::Options;
 
 use crate::args::Args;
@@ -52,9 +54,22 @@ async fn crash(args: &Args) -> Result<bool, Error> {
         most_active: most_active(&backend),
     };
     println!("{report}");
+    let made = backend.recorded();
+    keep(&workspace, &made)?;
+    let news = recording::failures(&made);
+    for new in &news {
+        println!("{new}");
+    }
     shell::save(args.json.as_deref(), &report.json())?;
     backend.stop().await;
-    Ok(report.is_good())
+    Ok(report.is_good() && news.is_empty())
+}
+
+/// For `cargo privileges`.
+fn keep(workspace: &Workspace, made: &Calls) -> Result<(), Error> {
+    let path = workspace.cache()?.join("calls-crash.ndjson");
+    let written = std::fs::write(&path, recording::text(made));
+    written.map_err(|error| Error::disk(&path, error))
 }
 
 /// What is struck, of what was recorded.
