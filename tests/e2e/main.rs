@@ -96,6 +96,7 @@ fn trials(runtime: &Arc<Runtime>, lab: &Shared) -> Vec<Trial> {
         messages::a_dead_letter_is_replayed_once_its_cause_is_mended,
         versions::what_a_later_version_adds_outlives_our_writes,
         calls::calls_for_one_certificate,
+        calls::the_bill_is_made_out_for_the_stack_s_parameters,
         calls::a_message_that_waits_for_long_is_sent_anew,
         rights::a_role_is_refused_what_is_not_its_own,
         batch::a_factory_s_batch_that_is_interrupted_loses_nothing,
