@@ -38,6 +38,7 @@ fn described(call: &Call, request: &Incoming) -> Value {
             json!({ "call": format!("servicequotas:{operation}"), "on": [told["ServiceCode"]] })
         }
         Call::S3(call) => of_bucket(call, request),
+        Call::Sts(operation) => json!({ "call": format!("sts:{operation}") }),
         Call::Iot(call) => {
             let principal = request.header("x-amzn-principal");
             let mut line = json!({ "call": format!("iot:{}", call.api.name()) });
