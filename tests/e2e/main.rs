@@ -70,6 +70,11 @@ fn trials(runtime: &Arc<Runtime>, lab: &Shared) -> Vec<Trial> {
             vec![$(in_lab(runtime, lab, stringify!($name), |lab| $name(lab))),*]
         };
     }
+    macro_rules! alone {
+        ($($name:path),* $(,)?) => {
+            vec![$(alone(runtime, stringify!($name), $name)),*]
+        };
+    }
     let mut trials = trial![
         contracts::the_table_in_dynamodb,
         contracts::the_guard_in_dynamodb,
@@ -91,52 +96,33 @@ fn trials(runtime: &Arc<Runtime>, lab: &Shared) -> Vec<Trial> {
         messages::a_dead_letter_is_replayed_once_its_cause_is_mended,
         versions::what_a_later_version_adds_outlives_our_writes,
         calls::calls_for_one_certificate,
+        calls::the_bill_is_made_out_for_the_stack_s_parameters,
         calls::a_message_that_waits_for_long_is_sent_anew,
         rights::a_role_is_refused_what_is_not_its_own,
         batch::a_factory_s_batch_that_is_interrupted_loses_nothing,
         batch::a_batch_that_is_taken_back_leaves_what_is_done,
     ];
-    // Reported as ignored where the tools that the page calls are missing.
-    trials.push(
-        in_lab(
-            runtime,
-            lab,
-            "readme::the_calls_by_hand_lead_to_a_certificate",
-            readme::the_calls_by_hand_lead_to_a_certificate,
-        )
-        .with_ignored_flag(!readme::has_tools()),
-    );
-    trials.push(alone(
-        runtime,
-        "kill::a_worker_killed_in_the_middle_loses_nothing",
+    trials.push(of_the_readme(runtime, lab));
+    trials.extend(alone![
         kill::a_worker_killed_in_the_middle_loses_nothing,
-    ));
-    trials.push(alone(
-        runtime,
-        "sweep::the_janitor_mends_what_it_should_and_leaves_the_rest",
         sweep::the_janitor_mends_what_it_should_and_leaves_the_rest,
-    ));
-    trials.push(alone(
-        runtime,
-        "signed::an_api_that_wants_signatures_serves_who_signs",
         signed::an_api_that_wants_signatures_serves_who_signs,
-    ));
-    trials.push(alone(
-        runtime,
-        "teardown::the_end_of_the_stack_loses_no_device",
         teardown::the_end_of_the_stack_loses_no_device,
-    ));
-    trials.push(alone(
-        runtime,
-        "runbooks::every_command_of_the_runbooks_runs",
         runbooks::every_command_of_the_runbooks_runs,
-    ));
-    trials.push(alone(
-        runtime,
-        "dlq::an_operator_works_dead_letters_off",
         dlq::an_operator_works_dead_letters_off,
-    ));
+    ]);
     trials
+}
+
+/// Reported as ignored where the tools that the page calls are missing.
+fn of_the_readme(runtime: &Arc<Runtime>, lab: &Shared) -> Trial {
+    let trial = in_lab(
+        runtime,
+        lab,
+        "readme::the_calls_by_hand_lead_to_a_certificate",
+        readme::the_calls_by_hand_lead_to_a_certificate,
+    );
+    trial.with_ignored_flag(!readme::has_tools())
 }
 
 /// A trial with a lab of its own: what it does or looks at is the whole account.

@@ -2,7 +2,7 @@
 //!
 //! An INSERT statement refuses a key that exists, also in a batch; `BatchWriteItem` would overwrite
 //! it. So whoever imports needs no right to change or replace a row: `dynamodb:PartiQLInsert`, and
-//! `dynamodb:GetItem` to see what stands in the way.
+//! `dynamodb:BatchGetItem` to see what stands in the way.
 
 use std::collections::BTreeMap;
 
@@ -13,15 +13,15 @@ use aws_sdk_dynamodb::types::BatchStatementRequest;
 use aws_sdk_dynamodb::types::BatchStatementResponse;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use cvm_shared::failure::Failure;
-use cvm_shared::ports::Registry as _;
+use cvm_shared::ids::SerialNumber;
 use cvm_shared::record::Record;
-use tokio::task::JoinSet;
 
 use crate::classify::failure;
 use crate::columns::Item;
 use crate::item::from_item;
 use crate::item::to_item;
-use crate::registry::DynamoRegistry;
+use crate::rows::DynamoRows;
+use crate::rows::Found;
 
 const SERVICE: &str = "dynamodb";
 
@@ -62,14 +62,14 @@ impl Inserted {
 pub struct DynamoRoster {
     client: Client,
     table: String,
-    registry: DynamoRegistry,
+    rows: DynamoRows,
 }
 
 impl DynamoRoster {
     /// The roster in this table.
     pub fn new(client: Client, table: String) -> Self {
         Self {
-            registry: DynamoRegistry::new(client.clone(), table.clone()),
+            rows: DynamoRows::new(client.clone(), table.clone()),
             client,
             table,
         }
@@ -115,29 +115,33 @@ impl DynamoRoster {
         records: &[Record],
         responses: &[BatchStatementResponse],
     ) -> Vec<Result<Inserted, Failure>> {
-        let mut reads = JoinSet::new();
-        let mut answers = Vec::with_capacity(records.len());
-        for (place, record) in records.iter().enumerate() {
-            let verdict = responses.get(place).map_or(
+        let verdicts = records.iter().enumerate().map(|(place, record)| {
+            responses.get(place).map_or(
                 Verdict::Known(Err(unavailable("answer too short"))),
                 |response| verdict(record, response.error()),
-            );
-            answers.push(match verdict {
-                Verdict::Known(answer) => answer,
-                Verdict::LookUp => {
-                    let (registry, record) = (self.registry.clone(), record.clone());
-                    reads.spawn(async move { (place, look_up(&registry, &record).await) });
-                    // Stands if the read does not come back.
-                    Err(unavailable("read given up"))
-                }
-            });
-        }
-        while let Some(read) = reads.join_next().await {
-            if let Ok((place, answer)) = read {
-                answers[place] = answer;
+            )
+        });
+        let verdicts: Vec<Verdict> = verdicts.collect();
+        let asked = records.iter().zip(&verdicts);
+        let asked = asked.filter(|(_, verdict)| **verdict == Verdict::LookUp);
+        let asked: Vec<_> = asked.map(|(record, _)| record.serial.clone()).collect();
+        let mut found = self.look_up(&asked).await.into_iter();
+        let answer = |(verdict, record): (Verdict, &Record)| match verdict {
+            Verdict::Known(answer) => answer,
+            Verdict::LookUp => {
+                let found = found.next();
+                beside(record, found.unwrap_or(Err(unavailable("read given up"))))
             }
+        };
+        verdicts.into_iter().zip(records).map(answer).collect()
+    }
+
+    /// All of them in one read: a file that is imported again is mostly there already.
+    async fn look_up(&self, serials: &[SerialNumber]) -> Vec<Found> {
+        if serials.is_empty() {
+            return Vec::new();
         }
-        answers
+        self.rows.load(serials).await
     }
 }
 
@@ -164,8 +168,8 @@ fn verdict(record: &Record, error: Option<&BatchStatementError>) -> Verdict {
     }
 }
 
-async fn look_up(registry: &DynamoRegistry, record: &Record) -> Result<Inserted, Failure> {
-    match registry.load(&record.serial).await? {
+fn beside(record: &Record, found: Found) -> Result<Inserted, Failure> {
+    match found? {
         Some(stored) => Ok(Inserted::beside(record, stored)),
         // Deleted since: the next attempt adds it.
         None => Err(Failure::Contended),

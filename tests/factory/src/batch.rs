@@ -271,9 +271,9 @@ mod tests {
     fn each_broken_promise_is_seen() {
         assert!(outcome().is_sound());
         let breaks: [fn(&mut Outcome); 9] = [
-            |outcome| drop(outcome.runs.remove(0)),
+            |outcome| outcome.runs.truncate(2),
             |outcome| outcome.runs[0].code = Some(0),
-            |outcome| drop(outcome.runs[1].tally.remove("not come to")),
+            |outcome| outcome.runs[1].tally.clear(),
             |outcome| outcome.runs[2] = run(0, &[("sent", 20), ("Vended now", 39)]),
             |outcome| outcome.runs[2] = run(0, &[("sent", 21), ("Vended now", 40)]),
             |outcome| outcome.results = 39,

@@ -203,7 +203,7 @@ mod tests {
             |outcome| outcome.runs[3].imported = 501,
             |outcome| outcome.runs[3].already_there = 0,
             |outcome| outcome.runs[3].peak = 40 << 20,
-            |outcome| drop(outcome.runs.pop()),
+            |outcome| outcome.runs.truncate(3),
         ];
         for broken in breaks {
             let mut outcome = outcome();
