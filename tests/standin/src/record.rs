@@ -39,7 +39,6 @@ fn described(call: &Call, request: &Incoming) -> Value {
         }
         Call::Sts(operation) => json!({ "call": format!("sts:{operation}") }),
         Call::S3(call) => of_bucket(call, request),
-        Call::Sts(operation) => json!({ "call": format!("sts:{operation}") }),
         Call::Iot(call) => {
             let principal = request.header("x-amzn-principal");
             let mut line = json!({ "call": format!("iot:{}", call.api.name()) });
