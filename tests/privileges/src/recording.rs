@@ -13,7 +13,7 @@ pub const RECORDED: &str = include_str!("../recorded.ndjson");
 /// Set where calls are recorded anew: what is new is no failure then.
 pub const ANEW: &str = "CVM_RECORD_CALLS_ANEW";
 
-/// The name of sessions whose calls are made to be refused, and are not recorded.
+/// The name of users and sessions whose calls are made to be refused, and are not recorded.
 pub const REFUSED: &str = "refused";
 
 /// A kind of call.
