@@ -28,6 +28,7 @@ const MONTH_HOURS: i64 = 730;
 /// Days of a month, for what is kept for days.
 const MONTH_DAYS: i64 = 30;
 const LOG_LINES: &str = "log lines, GB";
+const METRICS: &str = "metrics of our own, for a month";
 
 /// Which bill a line is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -147,6 +148,10 @@ impl<'a> Sheet<'a> {
         self.function(Part::Ingest, requests, millis, self.plan.shape.ingest_mb);
         self.issuing();
         self.recording();
+        let metrics = [Phase::Submit, Phase::Work, Phase::Poll, Phase::Confirm];
+        let metrics = metrics.map(|phase| self.need(phase, METRIC));
+        let metrics = metrics.into_iter().sum();
+        self.add(Part::Watch, METRICS, Price::MetricMonth, metrics);
         let bundles =
             self.need(Phase::Kept, BUNDLE_BYTE) * devices / Decimal::from(GB * MONTH_DAYS);
         self.add(
@@ -233,7 +238,7 @@ impl<'a> Sheet<'a> {
             (Part::Keys, "keys", Price::KmsKeyMonth, shape.keys.into()),
             (
                 Part::Watch,
-                "metrics of our own",
+                METRICS,
                 Price::MetricMonth,
                 self.need(Phase::Round, METRIC),
             ),
@@ -294,9 +299,9 @@ impl<'a> Sheet<'a> {
         }
     }
 
-    /// The functions' own lines are left out by `LogLevel`; Lambda's, the API's and the janitor's metrics never.
+    /// The functions' own lines are left out by `LogLevel`; Lambda's and the API's never.
     fn is_logged(&self, phase: Phase) -> bool {
-        let always = [Phase::Request, Phase::Invocation, Phase::Round];
+        let always = [Phase::Request, Phase::Invocation];
         self.plan.settings.is_logging || always.contains(&phase)
     }
 

@@ -150,13 +150,16 @@ fn the_ledger_s_batches_are_as_full_as_their_window_allows() {
 fn logs_are_paid_when_written_and_while_kept_and_may_be_left_out() {
     let needs = [
         "work,log byte,500",
+        "work,metric byte,100",
+        "work,custom metric,2",
         "submit,HTTP request,1",
         "request,log byte,300",
     ];
     let expected = [
-        // 0.8 GB at $0.50, and kept for a month at $0.03.
-        ("once CloudWatch log lines, GB", "0.4"),
-        ("once CloudWatch log lines kept, GB months", "0.024"),
+        // 0.9 GB at $0.50, and kept for a month at $0.03.
+        ("once CloudWatch log lines, GB", "0.45"),
+        ("once CloudWatch log lines kept, GB months", "0.027"),
+        ("once CloudWatch metrics of our own, for a month", "0.6"),
     ];
     assert_dollars(&bill(&needs, &settings(), &shape()), &expected);
     let quiet = Settings {
@@ -165,8 +168,9 @@ fn logs_are_paid_when_written_and_while_kept_and_may_be_left_out() {
         ..settings()
     };
     let expected = [
-        ("once CloudWatch log lines, GB", "0.15"),
-        ("once CloudWatch log lines kept, GB months", "0.0003"),
+        // What no level leaves out: 0.4 GB, kept for a day.
+        ("once CloudWatch log lines, GB", "0.2"),
+        ("once CloudWatch log lines kept, GB months", "0.0004"),
     ];
     assert_dollars(&bill(&needs, &quiet, &shape()), &expected);
 }
@@ -206,7 +210,10 @@ fn an_idle_stack_is_polled_and_swept() {
         // 2 s of a quarter GB: 1,460 GB s.
         ("idle/month Lambda janitor time, GB s", "0.019466764"),
         ("idle/month KMS keys", "1"),
-        ("idle/month CloudWatch metrics of our own", "2.1"),
+        (
+            "idle/month CloudWatch metrics of our own, for a month",
+            "2.1",
+        ),
         ("idle/month CloudWatch metrics of alarms", "0.5"),
         ("idle/month CloudWatch dashboards", "3"),
     ];

@@ -78,6 +78,8 @@ pub const GB: i64 = 1_000_000_000;
 
 /// A log line's byte.
 pub const LOG_BYTE: &str = "log byte";
+/// A byte of a line that tells metrics, which no level leaves out.
+pub const METRIC_BYTE: &str = "metric byte";
 /// A millisecond of a function.
 pub const MILLISECOND: &str = "millisecond";
 /// A request at the API.
@@ -172,6 +174,7 @@ pub static METERS: &[Meter] = &[
         Price::IotRegistry,
     ),
     charged_per(LOG_BYTE, Part::Watch, "log lines, GB", Price::LogGb, GB),
+    charged_per(METRIC_BYTE, Part::Watch, "log lines, GB", Price::LogGb, GB),
     charged_per(
         "byte sent",
         Part::Transfer,

@@ -10,6 +10,7 @@
 mod units;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use cvm_aws::system::SystemClock;
@@ -157,12 +158,8 @@ async fn device(
     );
     told(&account.keep_writes(), &mut seen);
     guarded(account, &serial, &mut seen);
-    for (phase, bytes) in self::logged(lane)
-        .into_iter()
-        .zip(logged)
-        .map(|((phase, now), (_, then))| (phase, now - then))
-    {
-        note(&mut seen, phase, "log byte", bytes);
+    for ((phase, lines), (_, before)) in self::logged(lane).into_iter().zip(logged) {
+        note_lines(&mut seen, phase, &lines[before.len()..]);
     }
     seen
 }
@@ -276,23 +273,34 @@ fn guarded(account: &cvm_standin::Account, serial: &SerialNumber, seen: &mut See
     }
 }
 
-/// How many bytes the functions have logged so far.
-fn logged(lane: &Lane) -> [(Phase, u64); 3] {
-    let door = text(&lane.ingest.spec().log);
-    let of = |word: &str| {
-        lines(&door)
-            .filter(|line| line.contains(word))
-            .map(bytes)
-            .sum()
-    };
-    let confirmed = of("\"confirmed\"");
-    let all: u64 = lines(&door).map(bytes).sum();
-    let worker = text(&lane.worker.spec().log);
+/// What the functions have logged so far, by the phase that it is of.
+fn logged(lane: &Lane) -> Logs {
+    let (door, worker) = (text(&lane.ingest.spec().log), text(&lane.worker.spec().log));
+    let is_confirmed = |line: &&str| line.contains("\"confirmed\"");
+    let (confirmed, submitted): (Vec<_>, Vec<_>) = lines(&door).partition(is_confirmed);
     [
-        (Phase::Submit, all - confirmed),
-        (Phase::Confirm, confirmed),
-        (Phase::Work, lines(&worker).map(bytes).sum()),
+        (Phase::Submit, owned(submitted)),
+        (Phase::Confirm, owned(confirmed)),
+        (Phase::Work, owned(lines(&worker).collect())),
     ]
+}
+
+type Logs = [(Phase, Vec<String>); 3];
+
+fn owned(lines: Vec<&str>) -> Vec<String> {
+    lines.into_iter().map(ToOwned::to_owned).collect()
+}
+
+/// What these lines cost, and the metrics that they bring along.
+fn note_lines(seen: &mut Seen, phase: Phase, told: &[String]) {
+    let is_metrics = |line: &&String| line.contains("\"_aws\"");
+    let (of_metrics, own): (Vec<_>, Vec<_>) = told.iter().partition(is_metrics);
+    let size = |lines: &[&String]| lines.iter().map(|line| bytes(line)).sum();
+    note(seen, phase, "log byte", size(&own));
+    note(seen, phase, "metric byte", size(&of_metrics));
+    let names = of_metrics.into_iter().flat_map(|line| metrics(line));
+    let names: BTreeSet<String> = names.collect();
+    note(seen, phase, "custom metric", names.len() as u64);
 }
 
 /// Each line is an event of its own, for which CloudWatch counts 26 bytes more.
@@ -328,13 +336,7 @@ async fn round(backend: &Backend, functions: &Functions, dir: &Path) -> Seen {
     }
     units_of_a_round(&mut seen);
     let said = text(&log)[said.len()..].to_owned();
-    note(
-        &mut seen,
-        Phase::Round,
-        "log byte",
-        lines(&said).map(bytes).sum(),
-    );
-    note(&mut seen, Phase::Round, "custom metric", metrics(&said));
+    note_lines(&mut seen, Phase::Round, &owned(lines(&said).collect()));
     seen
 }
 
@@ -346,14 +348,14 @@ fn units_of_a_round(seen: &mut Seen) {
     note(seen, Phase::Round, "write unit", writes);
 }
 
-/// The metrics of our own that a log brings along (the embedded metric format).
-fn metrics(log: &str) -> u64 {
-    let told = lines(log).filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let directives = told.filter_map(|line| line["_aws"]["CloudWatchMetrics"].as_array().cloned());
-    let directives = directives.flatten();
-    directives
-        .map(|one| one["Metrics"].as_array().unwrap().len() as u64)
-        .sum()
+/// The metrics of our own that a line brings along (the embedded metric format).
+fn metrics(line: &str) -> Vec<String> {
+    let line: Value = serde_json::from_str(line).unwrap();
+    let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
+    let metrics = directives
+        .iter()
+        .flat_map(|one| one["Metrics"].as_array().unwrap());
+    metrics.map(|one| one["Name"].to_string()).collect()
 }
 
 /// Where the file and what was seen differ.
