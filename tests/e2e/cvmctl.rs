@@ -9,6 +9,7 @@ use cvm_local::iot::iam;
 use cvm_local::sdk;
 use cvm_local::site::STACK;
 use cvm_local::workspace::Workspace;
+use cvm_privileges::recording::REFUSED;
 use serde_json::Value;
 use tokio::process::Command;
 use tokio::sync::OnceCell;
@@ -57,9 +58,9 @@ pub(crate) async fn operator_key(lab: &Lab) -> Key {
     key(lab, "operator", &[&lab.site.outputs.operator_policy_arn]).await
 }
 
-/// An access key of a fresh user at a station that may not fetch bundles.
+/// An access key of a fresh user at a station that may not fetch bundles: its name says that its calls are no record.
 pub(crate) async fn station_key(lab: &Lab) -> Key {
-    key(lab, "station", &[&lab.site.outputs.operator_policy_arn]).await
+    key(lab, REFUSED, &[&lab.site.outputs.operator_policy_arn]).await
 }
 
 /// An access key of a user that has the operators' policy and the factories'.
