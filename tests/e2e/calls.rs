@@ -40,6 +40,7 @@ use cvm_worker::pacer::Pacer;
 use cvm_worker::rates::Rates;
 use cvm_worker::run::Worker;
 
+use crate::cvmctl::cvmctl;
 use crate::lab::Lab;
 
 /// After so many receives a fault is final.
@@ -101,6 +102,23 @@ pub(crate) async fn calls_for_one_certificate(lab: Arc<Lab>) {
     assert_eq!(sequence(&keys), expected("CreateKeysAndCertificate"));
     assert_eq!(counted(&csr), reckoned(Mode::Csr));
     assert_eq!(counted(&keys), reckoned(Mode::Keys));
+}
+
+/// The lab's stack has another pace and another wait than the template says (`Lab::start`).
+pub(crate) async fn the_bill_is_made_out_for_the_stack_s_parameters(lab: Arc<Lab>) {
+    let answer = cvmctl(&lab, &["cost", "--output", "json"]).await;
+    assert_eq!((answer.code, answer.err.as_str()), (0, ""));
+    let quantity = |part: &str, what: &str| {
+        let lines = answer.objects().into_iter();
+        let mut lines = lines.filter(|line| line["part"] == part && line["what"] == what);
+        lines.next().unwrap()["quantity"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    // Four workers of half a GB, 50 certificates a second; six polls, one a second, and three other requests.
+    assert_eq!(quantity("Lambda worker", "time, GB s"), "40000");
+    assert_eq!(quantity("API Gateway", "requests"), "9000000");
 }
 
 /// How often each call was made, but for what a worker asks once in its life.

@@ -65,17 +65,19 @@ fn main() {
 type Shared = Arc<std::sync::OnceLock<Arc<Lab>>>;
 
 fn trials(runtime: &Arc<Runtime>, lab: &Shared) -> Vec<Trial> {
+    let mut trials = in_one_lab(runtime, lab);
+    trials.push(of_the_readme(runtime, lab));
+    trials.extend(in_labs_of_their_own(runtime));
+    trials
+}
+
+fn in_one_lab(runtime: &Arc<Runtime>, lab: &Shared) -> Vec<Trial> {
     macro_rules! trial {
         ($($name:path),* $(,)?) => {
             vec![$(in_lab(runtime, lab, stringify!($name), |lab| $name(lab))),*]
         };
     }
-    macro_rules! alone {
-        ($($name:path),* $(,)?) => {
-            vec![$(alone(runtime, stringify!($name), $name)),*]
-        };
-    }
-    let mut trials = trial![
+    trial![
         contracts::the_table_in_dynamodb,
         contracts::the_guard_in_dynamodb,
         contracts::the_vault_in_s3,
@@ -96,21 +98,28 @@ fn trials(runtime: &Arc<Runtime>, lab: &Shared) -> Vec<Trial> {
         messages::a_dead_letter_is_replayed_once_its_cause_is_mended,
         versions::what_a_later_version_adds_outlives_our_writes,
         calls::calls_for_one_certificate,
+        calls::the_bill_is_made_out_for_the_stack_s_parameters,
         calls::a_message_that_waits_for_long_is_sent_anew,
         rights::a_role_is_refused_what_is_not_its_own,
         batch::a_factory_s_batch_that_is_interrupted_loses_nothing,
         batch::a_batch_that_is_taken_back_leaves_what_is_done,
-    ];
-    trials.push(of_the_readme(runtime, lab));
-    trials.extend(alone![
+    ]
+}
+
+fn in_labs_of_their_own(runtime: &Arc<Runtime>) -> Vec<Trial> {
+    macro_rules! alone {
+        ($($name:path),* $(,)?) => {
+            vec![$(alone(runtime, stringify!($name), $name)),*]
+        };
+    }
+    alone![
         kill::a_worker_killed_in_the_middle_loses_nothing,
         sweep::the_janitor_mends_what_it_should_and_leaves_the_rest,
         signed::an_api_that_wants_signatures_serves_who_signs,
         teardown::the_end_of_the_stack_loses_no_device,
         runbooks::every_command_of_the_runbooks_runs,
         dlq::an_operator_works_dead_letters_off,
-    ]);
-    trials
+    ]
 }
 
 /// Reported as ignored where the tools that the page calls are missing.

@@ -153,6 +153,14 @@ def everything(resources):
     role(resources, "JanitorRole", "ShredBundles")["Resource"] = "*"
 
 
+def a_topic_that_needs_the_key(resources):
+    resources["AlarmTopic"]["Properties"]["KmsMasterKeyId"] = {"Ref": "Key"}
+
+
+def an_alarm_for_nobody(resources):
+    del resources["DeadLettersAlarm"]["Properties"]["AlarmActions"]
+
+
 def a_role_for_all(resources):
     document = resources["WorkerRole"]["Properties"]["AssumeRolePolicyDocument"]
     document["Statement"][0]["Principal"] = {"AWS": "*"}
@@ -182,6 +190,8 @@ MISTAKES = [
     ("logs", "us-east-1", a_log_for_ever),
     ("logs", "us-east-1", a_log_with_headers),
     ("privileges", "us-east-1", an_action_of_a_whole_service),
+    ("alarms", "us-east-1", a_topic_that_needs_the_key),
+    ("alarms", "us-east-1", an_alarm_for_nobody),
     ("privileges", "us-east-1", everything),
     ("trust", "us-east-1", a_role_for_all),
 ]

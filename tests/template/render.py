@@ -40,6 +40,7 @@ ARNS = {
 REFS_TO_ARN = ("AWS::IAM::ManagedPolicy", "AWS::SNS::Topic")
 ATTRIBUTES = {
     "StreamArn": "arn:{p}:dynamodb:{r}:{a}:table/{n}/stream/2026-01-01T00:00:00.000",
+    "QueueName": "{n}",
     "ApiEndpoint": "https://{n}.execute-api.{r}.{s}",
 }
 

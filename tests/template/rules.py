@@ -223,6 +223,16 @@ def privileges(stack, _region):
             yield f"{name}: uses the key directly"
 
 
+def alarms(stack, _region):
+    """What rings is told, and gets through: that the key cannot be used is one of the things to tell."""
+    for name, resource in stack["Resources"].items():
+        properties = resource.get("Properties", {})
+        if resource["Type"] == "AWS::SNS::Topic" and "KmsMasterKeyId" in properties:
+            yield f"{name}: cannot tell that its key is disabled"
+        if resource["Type"] == "AWS::CloudWatch::Alarm" and not properties.get("AlarmActions"):
+            yield f"{name}: is told to nobody"
+
+
 def trust(stack, _region):
     """A role is for its function, or for the service that is named here."""
     for name, resource in stack["Resources"].items():
@@ -232,7 +242,7 @@ def trust(stack, _region):
                     yield f"{name}: may be assumed by {statement['Principal']}"
 
 
-RULES = [partition, china, partition_is_told, deletion, tables, encryption, key_policy, bucket, queues, logs, privileges, trust]
+RULES = [partition, china, partition_is_told, deletion, tables, encryption, key_policy, bucket, queues, logs, privileges, alarms, trust]
 BY_DEFAULT = [protected]
 
 

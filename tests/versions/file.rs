@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use cvm_aws::columns::Item;
 use cvm_shared::entry::Entry;
 use cvm_shared::ids::TrailHead;
+use cvm_shared::message::Order;
 use serde_json::Value;
 use serde_json::json;
 
@@ -31,7 +32,7 @@ impl File {
         Self {
             version: this_version(),
             words: Words::of(&lives),
-            messages: lives.orders.iter().map(|order| order.encode()).collect(),
+            messages: lives.orders.iter().map(Order::encode).collect(),
             rows: lives.items().into_iter().map(told).collect(),
             trail: lives.entries.iter().map(entry_told).collect(),
         }

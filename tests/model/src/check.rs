@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::names::generation_of;
+use crate::view::Fate;
 use crate::view::Stage;
 use crate::view::View;
 use crate::world::Cert;
@@ -89,9 +90,9 @@ fn one_active(world: &World, view: &View) -> Option<Breach> {
     let old = |cert: u8| view.olds().find(|old| old.mark.cert == cert);
     let new = active.iter().filter(|(cert, _)| old(*cert).is_none());
     let new = new.count();
-    let banned = |cert: u8| old(cert).is_some_and(|old| old.at_once);
+    let banned = |cert: u8| old(cert).is_some_and(|old| old.fate == Fate::AtOnce);
     let beside = new > 0 && active.iter().any(|(cert, _)| banned(*cert));
-    let settled = |cert: u8| old(cert).is_some_and(|old| old.settled);
+    let settled = |cert: u8| old(cert).is_some_and(|old| old.fate == Fate::Settled);
     let awake = active.iter().any(|(cert, _)| settled(*cert));
     let twice = active.iter().enumerate().any(|(i, (_, one))| {
         let generation = generation_of(one.kind);

@@ -13,6 +13,7 @@ use crate::mutant::Mutant;
 use crate::names::KINDS;
 use crate::names::kind_of;
 use crate::timer::Timer;
+use crate::view::Fate;
 use crate::view::Stage;
 use crate::world::Cert;
 use crate::world::Door;
@@ -188,7 +189,8 @@ impl Model {
     /// Whether a worker is left that could wake up what is kept: none outlives the time for which the janitor
     /// looks after it.
     fn may_wake(&self, world: &World) -> bool {
-        let kept = self.rows.view(world.row).olds().any(|old| old.kept);
+        let view = self.rows.view(world.row);
+        let kept = view.olds().any(|old| old.fate == Fate::Kept);
         kept && world.workers.iter().any(|worker| worker.pc != Pc::Idle)
     }
 

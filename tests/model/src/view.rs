@@ -68,14 +68,34 @@ impl Stage {
 pub struct Old {
     /// Which one.
     pub mark: Mark,
-    /// Whether an operator wants it gone.
-    pub at_once: bool,
+    /// What becomes of it.
+    pub fate: Fate,
     /// Whether it was put out of use.
     pub inactive: bool,
-    /// Whether it is kept.
-    pub kept: bool,
-    /// Whether it is kept and nobody looks after it any more.
-    pub settled: bool,
+}
+
+/// See [`Ending`], without its moments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// An operator wants it gone.
+    AtOnce,
+    /// It has its grace.
+    Grace,
+    /// It is kept, and looked after.
+    Kept,
+    /// It is kept, and nobody looks after it any more.
+    Settled,
+}
+
+impl Fate {
+    fn of(ending: Ending) -> Self {
+        match ending {
+            Ending::AtOnce => Self::AtOnce,
+            Ending::Grace { .. } => Self::Grace,
+            Ending::Kept { settled: false, .. } => Self::Kept,
+            Ending::Kept { settled: true, .. } => Self::Settled,
+        }
+    }
 }
 
 /// The row in numbers.
@@ -137,10 +157,8 @@ impl View {
 fn old_of(old: &Superseded) -> Old {
     Old {
         mark: names::mark_of(&old.issued),
-        at_once: old.ending == Ending::AtOnce,
+        fate: Fate::of(old.ending),
         inactive: old.inactive_at.is_some(),
-        kept: matches!(old.ending, Ending::Kept { .. }),
-        settled: matches!(old.ending, Ending::Kept { settled: true, .. }),
     }
 }
 

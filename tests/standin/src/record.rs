@@ -37,6 +37,7 @@ fn described(call: &Call, request: &Incoming) -> Value {
         Call::ServiceQuotas(operation) => {
             json!({ "call": format!("servicequotas:{operation}"), "on": [told["ServiceCode"]] })
         }
+        Call::Sts(operation) => json!({ "call": format!("sts:{operation}") }),
         Call::S3(call) => of_bucket(call, request),
         Call::Iot(call) => {
             let principal = request.header("x-amzn-principal");
