@@ -211,8 +211,6 @@ pub(crate) async fn a_batch_that_is_taken_back_leaves_what_is_done(lab: Arc<Lab>
     ];
     let submitted = cvmctl(&lab, &submit).await;
     assert_eq!(submitted.code, 0, "{submitted:?}");
-    let refused = cvmctl(&lab, &["batch", "cancel", "back"]).await;
-    assert_eq!(refused.code, 2, "nobody is there to answer: {refused:?}");
     let cancel = [
         "batch",
         "cancel",
@@ -232,6 +230,8 @@ pub(crate) async fn a_batch_that_is_taken_back_leaves_what_is_done(lab: Arc<Lab>
         back.clone().count() > 0,
         "the workers were faster: {cancelled:?}"
     );
+    let refused = cvmctl(&lab, &["batch", "cancel", "back"]).await;
+    assert_eq!(refused.code, 2, "nobody is there to answer: {refused:?}");
     let (sdk, url) = (lab.site.emulator.sdk(), &lab.site.outputs.queue_url);
     let empty = until(Duration::from_mins(3), async || {
         (queue_depth(&sdk, url).await.unwrap() == 0).then_some(())
