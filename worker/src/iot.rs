@@ -6,8 +6,6 @@ use aws_config::SdkConfig;
 use aws_sdk_iot::Client;
 use aws_sdk_iot::config::Intercept;
 use aws_sdk_iot::config::retry::RetryConfig;
-use aws_sdk_iot::error::ProvideErrorMetadata;
-use aws_sdk_iot::error::SdkError;
 use aws_sdk_iot::types::AttributePayload;
 use aws_sdk_iot::types::CertificateStatus;
 use backon::BackoffBuilder as _;
@@ -28,9 +26,15 @@ use cvm_shared::secret::PrivateKeyPem;
 use futures_util::join;
 use tokio::sync::OnceCell;
 
+use self::answer::NOT_FOUND;
+use self::answer::gone_is_fine;
+use self::answer::incomplete;
+use self::answer::is;
+use self::answer::new_certificate;
 use crate::pacer::Pacer;
 use crate::rates::Api;
 
+mod answer;
 mod inventory;
 
 const SERVICE: &str = "iot";
@@ -361,52 +365,8 @@ impl<C: Clock> Issuer for AwsIssuer<C> {
     }
 }
 
-const NOT_FOUND: &str = "ResourceNotFoundException";
-
-fn is<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>, code: &str) -> bool {
-    error
-        .as_service_error()
-        .and_then(ProvideErrorMetadata::code)
-        == Some(code)
-}
-
-fn gone_is_fine<T, E>(
-    sent: Result<T, SdkError<E, aws_sdk_iot::config::http::HttpResponse>>,
-) -> Result<(), Failure>
-where
-    E: ProvideErrorMetadata,
-{
-    match sent {
-        Ok(_) => Ok(()),
-        Err(error) if is(&error, NOT_FOUND) => Ok(()),
-        Err(error) => Err(failure(SERVICE, &error)),
-    }
-}
-
 /// For the calls that make another certificate each time: a silent repetition after a timeout would
 /// leave one that nobody knows.
 fn no_retries() -> aws_sdk_iot::config::Builder {
     aws_sdk_iot::config::Builder::new().retry_config(RetryConfig::disabled())
-}
-
-fn new_certificate(
-    id: Option<String>,
-    arn: Option<String>,
-    pem: Option<String>,
-) -> Result<NewCertificate, Failure> {
-    let id = id.and_then(|id| CertificateId::parse(id).ok());
-    Ok(NewCertificate {
-        names: CertificateRef {
-            id: id.ok_or_else(|| incomplete("certificate id"))?,
-            arn: arn.ok_or_else(|| incomplete("certificate ARN"))?,
-        },
-        pem: pem.ok_or_else(|| incomplete("certificate"))?,
-    })
-}
-
-fn incomplete(what: &str) -> Failure {
-    Failure::Unavailable {
-        service: SERVICE,
-        detail: format!("answer without {what}"),
-    }
 }

@@ -29,9 +29,9 @@ use crate::terminal::say;
 use crate::trouble::Trouble;
 
 pub(crate) const ROUND: &str = "\
-The janitor sends stuck orders again, shreds expired bundles, sets superseded certificates INACTIVE and
-deletes them in time, and deletes orphans. It goes round by itself every SweepMinutes; a round more does
-no harm. What fails in a round is counted, and the next one tries it again.";
+The janitor sends stuck orders again, shreds expired bundles, puts superseded certificates out of use,
+deletes them in time unless they are to be kept, and deletes orphans. It goes round by itself every
+SweepMinutes; a round more does no harm. What fails in a round is counted, and the next one tries it again.";
 
 /// As long as the function may run (its timeout in the template), and a little.
 const PATIENCE: Duration = Duration::from_secs(315);

@@ -14,9 +14,9 @@ use cvm_shared::ports::Removal;
 use cvm_shared::time::UnixMillis;
 
 use super::AwsIssuer;
-use super::NOT_FOUND;
 use super::SERVICE;
-use super::is;
+use super::answer::NOT_FOUND;
+use super::answer::is;
 use crate::rates::Api;
 
 /// The largest page (AWS IoT API reference, `ListCertificates`).
