@@ -2,7 +2,7 @@
 //!
 //! [`config`] turns the environment into types, [`clients`] builds the service clients once,
 //! [`classify`] is the only map from AWS errors to [`cvm_shared::failure::Failure`]; the rest are
-//! [`queue`] (SQS), [`vault`] (S3),
+//! [`queue`] and [`intake`] (SQS), [`vault`] (S3),
 //! [`system`] (clock and randomness); [`meters`] and [`telemetry`] (what is told to CloudWatch); and what operators have: [`roster`] (adds devices), [`listing`] (lists them), [`rows`] and
 //! [`orders`] (many at once), [`batches`] (what is kept of a factory's batches).
 
@@ -23,6 +23,7 @@ pub mod clients;
 pub mod columns;
 pub mod config;
 pub mod guard;
+pub mod intake;
 pub mod item;
 pub mod listing;
 pub mod meters;
