@@ -11,6 +11,7 @@ use cvm_ops::import::End;
 use cvm_ops::import::Options;
 use cvm_ops::import::Progress;
 use cvm_ops::import::Refusal;
+use cvm_ops::import::Roster;
 use cvm_ops::import::Summary;
 use cvm_ops::import::import;
 use cvm_shared::ids::PolicyName;
@@ -91,14 +92,23 @@ impl Fleet {
     ) -> Result<Summary, Error> {
         let policy = PolicyName::parse(outputs.device_policy.as_str());
         let policy = policy.map_err(|refusal| Error::Devices(refusal.to_string()))?;
+        let client = DynamoDb::new(&emulator.sdk());
+        let roster = DynamoRoster::new(client, outputs.table.clone());
+        self.enroll_into(&roster, policy).await
+    }
+
+    /// The same into a table of any kind.
+    pub async fn enroll_into(
+        &self,
+        roster: &impl Roster,
+        policy: PolicyName,
+    ) -> Result<Summary, Error> {
         let options = Options {
             default_policy: Some(policy),
             hand: None,
         };
-        let client = DynamoDb::new(&emulator.sdk());
-        let roster = DynamoRoster::new(client, outputs.table.clone());
         let told = Told::default();
-        let imported = import(self.csv.as_bytes(), &roster, &options, &told).await;
+        let imported = import(self.csv.as_bytes(), roster, &options, &told).await;
         let summary = imported.map_err(|error| Error::Devices(error.to_string()))?;
         told.judge(&summary)?;
         Ok(summary)

@@ -85,6 +85,19 @@ pub async fn cvmctl(workspace: &Workspace, profile: Profile) -> Result<PathBuf, 
     path(&messages, "cvmctl")
 }
 
+/// Has cargo build the host form's server.
+pub async fn server(workspace: &Workspace, profile: Profile) -> Result<PathBuf, Error> {
+    let targets = ["--package=cvm-host", "--bin=cvm-server"];
+    let messages = build(workspace, profile, Progress::Shown, &targets).await?;
+    path(&messages, "cvm-server")
+}
+
+/// The size of a binary, for people.
+pub fn size(path: &Path) -> String {
+    let bytes = path.metadata().map_or(0, |metadata| metadata.len());
+    format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000)
+}
+
 /// What cargo says to programs while it builds these targets.
 async fn build(
     workspace: &Workspace,
@@ -117,12 +130,8 @@ fn path(messages: &str, name: &str) -> Result<PathBuf, Error> {
 
 impl fmt::Display for Functions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let megabytes = |path: &Path| {
-            let bytes = path.metadata().map_or(0, |metadata| metadata.len());
-            format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000)
-        };
-        let (ingest, worker) = (megabytes(&self.ingest), megabytes(&self.worker));
-        let (janitor, ledger) = (megabytes(&self.janitor), megabytes(&self.ledger));
+        let (ingest, worker) = (size(&self.ingest), size(&self.worker));
+        let (janitor, ledger) = (size(&self.janitor), size(&self.ledger));
         write!(
             f,
             "ingest {ingest}, worker {worker}, janitor {janitor}, ledger {ledger}"

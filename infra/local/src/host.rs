@@ -215,6 +215,11 @@ impl HostServer {
         format!("http://127.0.0.1:{}{path}", self.admin)
     }
 
+    /// The file that it logs to.
+    pub fn log_path(&self) -> &Path {
+        &self.log
+    }
+
     /// What it logs.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()

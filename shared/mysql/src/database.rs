@@ -13,6 +13,7 @@ use backon::Retryable as _;
 use cvm_shared::failure::Failure;
 use secrecy::ExposeSecret as _;
 use secrecy::SecretString;
+use sqlx::AssertSqlSafe;
 use sqlx::Executor as _;
 use sqlx::MySqlPool;
 use sqlx::migrate::Migrator;
@@ -164,6 +165,16 @@ impl Database {
         let plain = self.options.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = with_password(plain.clone(), Some(password));
         self.pool.set_connect_options(fresh);
+    }
+
+    /// Creates a database of this name, for letters and digits, if it is missing. Needs the right to.
+    pub async fn create(&self, name: &str) -> Result<(), Failure> {
+        if !name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(rejected("a name of other than letters and digits"));
+        }
+        let text = format!("CREATE DATABASE IF NOT EXISTS {name} CHARACTER SET utf8mb4");
+        let made = self.pool.execute(AssertSqlSafe(text)).await;
+        made.map(|_| ()).map_err(|error| failure(&error))
     }
 
     /// Makes or changes the tables until they are those of this version. Needs the right to.

@@ -48,11 +48,22 @@ pub struct Gauge {
 impl Gauge {
     /// Watches the account's work queue and its quotas.
     pub fn start(account: Account) -> Self {
+        let queue = account.clone();
+        Self::start_with(account, move || std::future::ready(queue.queue_depth().visible))
+    }
+
+    /// The same with a queue elsewhere: `waiting` says how many messages wait for a worker.
+    pub fn start_with<W, F>(account: Account, waiting: W) -> Self
+    where
+        W: Fn() -> F + Send + Sync + 'static,
+        F: Future<Output = usize> + Send,
+    {
         let looks: Arc<Mutex<Vec<Look>>> = Arc::default();
         let seen = looks.clone();
         let task = Task::spawn(async move {
             loop {
-                locked(&seen).push(look(&account));
+                let waiting = waiting().await;
+                locked(&seen).push(look(&account, waiting));
                 SystemClock.sleep(EVERY).await;
             }
         });
@@ -76,10 +87,10 @@ impl Gauge {
     }
 }
 
-fn look(account: &Account) -> Look {
+fn look(account: &Account, waiting: usize) -> Look {
     Look {
         at: SystemClock.now(),
-        waiting: account.queue_depth().visible,
+        waiting,
         tokens: RATE_BOUND
             .map(|api| (api, account.usage(api).tokens))
             .into(),

@@ -9,6 +9,7 @@ const EXAMPLES: &str = "\
 Examples:
   cargo demo                            the six devices of infra/local/devices.csv
   cargo demo --devices 50 --json out    fifty made-up ones, and the figures in a file
+  cargo demo --host                     the host form: a server with MariaDB
   cargo demo --keep                     leave it running, to try calls of your own
 
 Exit codes: 0 all of it is true, 1 something is not, 2 usage, 130 interrupted.";
@@ -23,6 +24,9 @@ pub(crate) struct Args {
     /// Vend to N made-up devices, half of them in each mode, instead of those of devices.csv.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=2000))]
     pub(crate) devices: Option<u16>,
+    /// The host form: MariaDB and cvm-server in place of the stack.
+    #[arg(long)]
+    pub(crate) host: bool,
     /// Leave it running afterwards, until Ctrl-C.
     #[arg(long)]
     pub(crate) keep: bool,

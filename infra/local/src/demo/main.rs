@@ -2,6 +2,8 @@
 
 mod args;
 mod figures;
+mod ground;
+mod host;
 mod proof;
 mod report;
 mod run;

@@ -15,13 +15,12 @@ use cvm_device::install::CERTIFICATE_FILE;
 use cvm_device::install::DEVICE_FILE;
 use cvm_device::install::Device;
 use cvm_device::install::KEY_FILE;
-use cvm_local::site::Site;
 use cvm_shared::ids::ThingName;
 
+use crate::ground::Ground;
 use crate::vending::Journey;
 use crate::vending::broker;
 use crate::vending::broker_name;
-use crate::vending::devices;
 
 /// Whether the broker kept two impostors out.
 #[derive(Debug)]
@@ -70,7 +69,7 @@ impl fmt::Display for Verdict {
 
 /// Tries to get in as the first vended device, in two wrong ways and then in the right one: a
 /// broker that is down refuses everybody.
-pub(crate) async fn prove(site: &Site, journeys: &[Journey]) -> Proof {
+pub(crate) async fn prove(ground: &Ground, journeys: &[Journey]) -> Proof {
     let mut vended = journeys
         .iter()
         .filter_map(|journey| journey.vended.as_ref().ok());
@@ -83,10 +82,10 @@ pub(crate) async fn prove(site: &Site, journeys: &[Journey]) -> Proof {
     };
     let other = vended.next().map(|other| other.device.thing_name.clone());
     let proof = Proof {
-        other_name: attempt(site, victim, other_name(site, victim, other)).await,
-        forged: attempt(site, victim, forged(site, victim)).await,
+        other_name: attempt(ground, victim, other_name(ground, victim, other)).await,
+        forged: attempt(ground, victim, forged(ground, victim)).await,
     };
-    match try_in(site, victim, &victim.dir).await {
+    match try_in(ground, victim, &victim.dir).await {
         Verdict::LetIn => proof,
         Verdict::Refused(why) | Verdict::Unknown(why) => Proof {
             other_name: Verdict::Unknown(why.clone()),
@@ -95,16 +94,16 @@ pub(crate) async fn prove(site: &Site, journeys: &[Journey]) -> Proof {
     }
 }
 
-async fn attempt(site: &Site, victim: &Vended, dir: Result<PathBuf, String>) -> Verdict {
+async fn attempt(ground: &Ground, victim: &Vended, dir: Result<PathBuf, String>) -> Verdict {
     match dir {
-        Ok(dir) => try_in(site, victim, &dir).await,
+        Ok(dir) => try_in(ground, victim, &dir).await,
         Err(why) => Verdict::Unknown(why),
     }
 }
 
-async fn try_in(site: &Site, victim: &Vended, dir: &Path) -> Verdict {
+async fn try_in(ground: &Ground, victim: &Vended, dir: &Path) -> Verdict {
     let name = broker_name(&victim.device.endpoint);
-    let config = broker(dir, name, site.emulator.mqtt_port());
+    let config = broker(dir, name, ground.emulator.mqtt_port());
     match connect(&config).await {
         Ok(_) => Verdict::LetIn,
         Err(error @ (Error::Config(_) | Error::Disk { .. })) => Verdict::Unknown(error.to_string()),
@@ -114,8 +113,12 @@ async fn try_in(site: &Site, victim: &Vended, dir: &Path) -> Verdict {
 }
 
 /// An install directory with the victim's certificate and somebody else's name.
-fn other_name(site: &Site, victim: &Vended, other: Option<ThingName>) -> Result<PathBuf, String> {
-    let dir = impostor(site, victim, "other-name")?;
+fn other_name(
+    ground: &Ground,
+    victim: &Vended,
+    other: Option<ThingName>,
+) -> Result<PathBuf, String> {
+    let dir = impostor(ground, victim, "other-name")?;
     let somebody = || ThingName::parse("somebody-else").map_err(|refusal| refusal.to_string());
     let device = Device {
         thing_name: other.map_or_else(somebody, Ok)?,
@@ -127,8 +130,8 @@ fn other_name(site: &Site, victim: &Vended, other: Option<ThingName>) -> Result<
 }
 
 /// An install directory with the victim's name on a certificate of our own making.
-fn forged(site: &Site, victim: &Vended) -> Result<PathBuf, String> {
-    let dir = impostor(site, victim, "forged")?;
+fn forged(ground: &Ground, victim: &Vended) -> Result<PathBuf, String> {
+    let dir = impostor(ground, victim, "forged")?;
     let failed = |error: rcgen::Error| error.to_string();
     let name = victim.device.thing_name.as_str();
     let key = rcgen::KeyPair::generate().map_err(failed)?;
@@ -143,8 +146,8 @@ fn forged(site: &Site, victim: &Vended) -> Result<PathBuf, String> {
 }
 
 /// A copy of the victim's install directory.
-fn impostor(site: &Site, victim: &Vended, name: &str) -> Result<PathBuf, String> {
-    let dir = devices(site).join(name);
+fn impostor(ground: &Ground, victim: &Vended, name: &str) -> Result<PathBuf, String> {
+    let dir = ground.devices().join(name);
     std::fs::create_dir_all(&dir).map_err(|error| error.to_string())?;
     for file in [KEY_FILE, CERTIFICATE_FILE, CA_FILE, DEVICE_FILE] {
         let bytes = std::fs::read(victim.dir.join(file)).map_err(|error| error.to_string())?;

@@ -5,13 +5,15 @@ use std::time::Duration;
 use comfy_table::Table;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use cvm_device::install::KeyMode;
+use cvm_local::emulator::Emulator;
 use cvm_local::fleet::Member;
+use cvm_local::outputs::StackOutputs;
 use cvm_local::sdk;
 use cvm_local::site::STACK;
-use cvm_local::site::Site;
 
 use crate::figures::Figures;
 use crate::figures::percentile;
+use crate::ground::Host;
 use crate::vending::Journey;
 
 /// How much of a certificate id is enough to tell it from others.
@@ -127,8 +129,7 @@ pub(crate) fn totals(figures: &Figures) -> String {
 }
 
 /// What to try while it is kept.
-pub(crate) fn kept(site: &Site, spare: Option<&Member>) -> String {
-    let (emulator, outputs) = (&site.emulator, &site.outputs);
+pub(crate) fn kept(emulator: &Emulator, outputs: &StackOutputs, spare: Option<&Member>) -> String {
     let (key_id, secret) = sdk::ROOT;
     let mut lines = vec![
         "It keeps running until Ctrl-C.".to_owned(),
@@ -147,18 +148,40 @@ pub(crate) fn kept(site: &Site, spare: Option<&Member>) -> String {
             sdk::REGION
         ),
     ];
-    if let Some(spare) = spare {
-        let body = serde_json::json!({
-            "serialNumber": spare.serial,
-            "deviceToken": spare.token.expose(),
-        });
-        lines.push(
-            "  a device that has not asked yet, in keys mode (its bundle comes sealed):".to_owned(),
-        );
-        lines.push(format!(
-            "    curl -i -H 'content-type: application/json' -d '{body}' '{}/v1/certificates'",
-            outputs.api
-        ));
-    }
+    lines.extend(spare.map(|spare| to_try(spare, &outputs.api, "")));
     lines.join("\n")
+}
+
+/// What to try while a server of the host form is kept.
+pub(crate) fn kept_host(emulator: &Emulator, host: &Host, spare: Option<&Member>) -> String {
+    let (server, ca) = (&host.server, emulator.dir().join("ca.pem"));
+    // Without the file the curl line below says what it lacks.
+    let _kept = std::fs::write(&ca, &host.ca_pem);
+    let mut lines = vec![
+        "It keeps running until Ctrl-C.".to_owned(),
+        format!(
+            "  AWS IoT      {} (MQTT: port {})",
+            emulator.endpoint(),
+            emulator.mqtt_port()
+        ),
+        format!("  device API   {}", server.url()),
+        format!("  admin        {}", server.admin("/metrics")),
+        format!("  database     {}", host.database_url()),
+        format!("  log          {}", server.log_path().display()),
+    ];
+    let trust = format!("--cacert {} ", ca.display());
+    lines.extend(spare.map(|spare| to_try(spare, &server.url(), &trust)));
+    lines.join("\n")
+}
+
+/// A call to try.
+fn to_try(spare: &Member, api: &str, options: &str) -> String {
+    let body = serde_json::json!({
+        "serialNumber": spare.serial,
+        "deviceToken": spare.token.expose(),
+    });
+    format!(
+        "  a device that has not asked yet, in keys mode (its bundle comes sealed):\n    \
+         curl -i {options}-H 'content-type: application/json' -d '{body}' '{api}/v1/certificates'"
+    )
 }

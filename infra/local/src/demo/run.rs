@@ -17,12 +17,13 @@ use cvm_local::stack;
 use cvm_local::stack::Parameters;
 use cvm_local::venv::Venv;
 use cvm_local::watch::active_certificates;
-use cvm_local::watch::queue_depth;
 use cvm_local::workspace::Workspace;
 use cvm_shared::ports::Clock as _;
 
 use crate::args::Args;
 use crate::figures::Figures;
+use crate::ground::Ground;
+use crate::host;
 use crate::proof::prove;
 use crate::report;
 use crate::screen::Screen;
@@ -38,11 +39,15 @@ pub(crate) async fn demo(args: &Args, screen: &Screen) -> Result<bool, Error> {
     check_output(args.json.as_deref())?;
     let workspace = Workspace::find().await?;
     let (fleet, spare) = fleets(args, &workspace)?;
-    let site = set_up(args, screen, &workspace).await?;
+    let ground = if args.host {
+        Box::pin(host::set_up(args, screen, &workspace)).await?
+    } else {
+        Ground::serverless(Box::pin(set_up(args, screen, &workspace)).await?)
+    };
     let step = screen.step("import");
-    let summary = fleet.enroll(&site.emulator, &site.outputs).await?;
-    step.done(format!("{} devices", summary.imported));
-    let figures = vend(screen, &site, &fleet).await?;
+    let imported = ground.enroll(&fleet).await?;
+    step.done(format!("{imported} devices"));
+    let figures = vend(screen, &ground, &fleet).await?;
     println!(
         "\n{}\n\n{}",
         report::table(&figures),
@@ -50,14 +55,14 @@ pub(crate) async fn demo(args: &Args, screen: &Screen) -> Result<bool, Error> {
     );
     save(args.json.as_deref(), &figures)?;
     if !figures.is_good() {
-        screen.say(&keep_log(&workspace, &site)?);
+        screen.say(&keep_log(&workspace, &ground)?);
     }
     if args.keep {
-        spare.enroll(&site.emulator, &site.outputs).await?;
-        println!("\n{}", report::kept(&site, spare.members.first()));
+        ground.enroll(&spare).await?;
+        println!("\n{}", ground.kept(spare.members.first()));
         std::future::pending::<()>().await;
     }
-    site.emulator.stop().await;
+    ground.stop().await;
     Ok(figures.is_good())
 }
 
@@ -106,19 +111,18 @@ async fn set_up(args: &Args, screen: &Screen, workspace: &Workspace) -> Result<S
     Ok(Site { emulator, outputs })
 }
 
-async fn vend(screen: &Screen, site: &Site, fleet: &Fleet) -> Result<Figures, Error> {
+async fn vend(screen: &Screen, ground: &Ground, fleet: &Fleet) -> Result<Figures, Error> {
     let devices = fleet.members.len();
     let step = screen.counted_step("vend", devices);
-    let mut journeys = vend_all(site, fleet, &step).await;
+    let mut journeys = vend_all(ground, fleet, &step).await;
     let vending = step.done(format!("{devices} devices at once"));
     let step = screen.counted_step("connect", devices);
-    connect_all(site, &mut journeys, &step).await;
+    connect_all(ground, &mut journeys, &step).await;
     let connecting = step.done("MQTT with mutual TLS");
     let step = screen.step("check");
-    let proof = prove(site, &journeys).await;
-    let queued = drained(site).await?;
-    let dead = queue_depth(&site.emulator.sdk(), &site.outputs.dead_letter_queue_url).await?;
-    let active = active_certificates(site.emulator.endpoint()).await?;
+    let proof = prove(ground, &journeys).await;
+    let (queued, dead) = drained(ground).await?;
+    let active = active_certificates(ground.emulator.endpoint()).await?;
     step.done("certificates, queues, impostors");
     Ok(Figures {
         journeys,
@@ -131,14 +135,13 @@ async fn vend(screen: &Screen, site: &Site, fleet: &Fleet) -> Result<Figures, Er
     })
 }
 
-/// What is left in the work queue, once it had the time to be empty.
-async fn drained(site: &Site) -> Result<u64, Error> {
-    let sdk = site.emulator.sdk();
+/// What is left in the work queue and among the dead letters, once it had the time to be empty.
+async fn drained(ground: &Ground) -> Result<(u64, u64), Error> {
     let started = SystemClock.now();
     loop {
-        let depth = queue_depth(&sdk, &site.outputs.queue_url).await?;
-        if depth == 0 || SystemClock.now().since(started) > DRAINED_WITHIN {
-            return Ok(depth);
+        let (queued, dead) = ground.messages().await?;
+        if queued == 0 || SystemClock.now().since(started) > DRAINED_WITHIN {
+            return Ok((queued, dead));
         }
         SystemClock.sleep(Duration::from_millis(200)).await;
     }
@@ -162,14 +165,11 @@ fn save(path: Option<&Path>, figures: &Figures) -> Result<(), Error> {
 }
 
 /// The emulator's log goes with it, unless somebody will want to read it.
-fn keep_log(workspace: &Workspace, site: &Site) -> Result<String, Error> {
+fn keep_log(workspace: &Workspace, ground: &Ground) -> Result<String, Error> {
     let kept = workspace.cache()?.join("demo.log");
-    let copied = std::fs::copy(site.emulator.log(), &kept);
+    let copied = std::fs::copy(ground.log(), &kept);
     copied.map_err(|source| disk(&kept, source))?;
-    Ok(format!(
-        "the log of emulator and worker: {}",
-        kept.display()
-    ))
+    Ok(format!("the log: {}", kept.display()))
 }
 
 fn disk(path: &Path, source: std::io::Error) -> Error {

@@ -1,7 +1,6 @@
 //! The devices at work: all of them get their certificates at once, then each connects with its own.
 
 use std::path::Path;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use cvm_aws::system::SystemClock;
@@ -13,13 +12,13 @@ use cvm_device::install::KeyMode;
 use cvm_device::verify::Chain;
 use cvm_local::fleet::Fleet;
 use cvm_local::fleet::Member;
-use cvm_local::site::Site;
 use cvm_shared::ids::SerialNumber;
 use cvm_shared::ports::Clock as _;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use tokio::task::JoinSet;
 
+use crate::ground::Ground;
 use crate::screen::Step;
 
 /// How many devices shake hands at once: the emulator does it all in one thread.
@@ -39,11 +38,11 @@ pub(crate) struct Journey {
 }
 
 /// Every device submits, polls, fetches, installs and confirms, all at the same time.
-pub(crate) async fn vend_all(site: &Site, fleet: &Fleet, step: &Step<'_>) -> Vec<Journey> {
+pub(crate) async fn vend_all(ground: &Ground, fleet: &Fleet, step: &Step<'_>) -> Vec<Journey> {
     let mut under_way = JoinSet::new();
     let patience = Duration::from_mins(5) + Duration::from_secs(1) * fleet_size(fleet);
     for (index, member) in fleet.members.iter().enumerate() {
-        let mut config = config(site, member, index);
+        let mut config = config(ground, member, index);
         config.timeout = patience;
         let (serial, mode) = (member.serial.clone(), member.mode);
         under_way.spawn(async move { (index, serial, mode, vend(&config).await) });
@@ -67,21 +66,17 @@ fn fleet_size(fleet: &Fleet) -> u32 {
     u32::try_from(fleet.members.len()).unwrap_or(u32::MAX)
 }
 
-fn config(site: &Site, member: &Member, index: usize) -> VendConfig {
-    let dir = devices(site).join(index.to_string());
+fn config(ground: &Ground, member: &Member, index: usize) -> VendConfig {
+    let dir = ground.devices().join(index.to_string());
     let (serial, token) = (member.serial.clone(), member.token.clone());
-    let mut config = VendConfig::new(site.outputs.api.as_str(), serial, token, dir);
+    let mut config = VendConfig::new(ground.api.as_str(), serial, token, dir);
     config.key_mode = member.mode;
     config.auth = member.auth;
     // Every fifth cannot follow a link.
     config.inline = index % 5 == 4;
-    config.audience = Some(site.outputs.audience.clone());
+    config.audience.clone_from(&ground.audience);
+    config.ca_pem.clone_from(&ground.ca_pem);
     config
-}
-
-/// Where the devices' disks are, so to speak.
-pub(crate) fn devices(site: &Site) -> PathBuf {
-    site.emulator.dir().join("devices")
 }
 
 async fn vend(config: &VendConfig) -> Result<Vended, String> {
@@ -97,8 +92,8 @@ async fn vend(config: &VendConfig) -> Result<Vended, String> {
 }
 
 /// Every device that has a certificate sends itself a message over MQTT.
-pub(crate) async fn connect_all(site: &Site, journeys: &mut [Journey], step: &Step<'_>) {
-    let port = site.emulator.mqtt_port();
+pub(crate) async fn connect_all(ground: &Ground, journeys: &mut [Journey], step: &Step<'_>) {
+    let port = ground.emulator.mqtt_port();
     let connections = journeys.iter_mut().map(async |journey| {
         if let Ok(vended) = &journey.vended {
             let host = broker_name(&vended.device.endpoint);

@@ -250,7 +250,7 @@ fn all_created(account: &cvm_standin::Account) -> usize {
     usize::try_from(account.created()).unwrap_or(usize::MAX)
 }
 
-fn waits(journeys: &[Journey]) -> Vec<Duration> {
+pub(crate) fn waits(journeys: &[Journey]) -> Vec<Duration> {
     let waits = journeys
         .iter()
         .filter_map(|journey| journey.ended.clone().ok().flatten());
@@ -260,7 +260,7 @@ fn waits(journeys: &[Journey]) -> Vec<Duration> {
 }
 
 /// Who has no certificate, with what the device and its row say.
-fn lost(journeys: &[Journey], members: &[Member], rows: &[Row]) -> Vec<(String, String)> {
+pub(crate) fn lost(journeys: &[Journey], members: &[Member], rows: &[Row]) -> Vec<(String, String)> {
     let states = members
         .iter()
         .zip(rows)
@@ -278,7 +278,7 @@ fn lost(journeys: &[Journey], members: &[Member], rows: &[Row]) -> Vec<(String, 
 }
 
 /// Every device has a connection of its own now and then, and so has its other end.
-fn raise_file_limit() {
+pub(crate) fn raise_file_limit() {
     use rustix::process::Resource;
     let mut limit = rustix::process::getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
