@@ -49,7 +49,9 @@ impl Gauge {
     /// Watches the account's work queue and its quotas.
     pub fn start(account: Account) -> Self {
         let queue = account.clone();
-        Self::start_with(account, move || std::future::ready(queue.queue_depth().visible))
+        Self::start_with(account, move || {
+            std::future::ready(queue.queue_depth().visible)
+        })
     }
 
     /// The same with a queue elsewhere: `waiting` says how many messages wait for a worker.

@@ -83,7 +83,10 @@ fn look(names: &[&str], seen: &Mutex<Seen>) {
     };
     let ids = all.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
     let ids: Vec<u32> = ids.collect();
-    let parents: BTreeMap<u32, u32> = ids.iter().filter_map(|id| Some((*id, stat(*id)?.1))).collect();
+    let parents: BTreeMap<u32, u32> = ids
+        .iter()
+        .filter_map(|id| Some((*id, stat(*id)?.1)))
+        .collect();
     for id in ids {
         let Some((name, _, ticks)) = stat(id) else {
             continue;
@@ -135,6 +138,9 @@ mod tests {
         let costs = procs.costs();
         child.kill().unwrap();
         child.wait().unwrap();
-        assert!(costs["sleep"].processes >= 1 && costs["sleep"].peak_kb > 100, "{costs:?}");
+        assert!(
+            costs["sleep"].processes >= 1 && costs["sleep"].peak_kb > 100,
+            "{costs:?}"
+        );
     }
 }

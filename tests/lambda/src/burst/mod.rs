@@ -260,7 +260,11 @@ pub(crate) fn waits(journeys: &[Journey]) -> Vec<Duration> {
 }
 
 /// Who has no certificate, with what the device and its row say.
-pub(crate) fn lost(journeys: &[Journey], members: &[Member], rows: &[Row]) -> Vec<(String, String)> {
+pub(crate) fn lost(
+    journeys: &[Journey],
+    members: &[Member],
+    rows: &[Row],
+) -> Vec<(String, String)> {
     let states = members
         .iter()
         .zip(rows)

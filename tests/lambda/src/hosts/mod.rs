@@ -116,18 +116,30 @@ impl Hosts {
     pub async fn sweep(&self) -> Result<(), Error> {
         let url = {
             let servers = locked(&self.servers);
-            servers.iter().flatten().next().map(|server| server.admin("/sweep"))
+            servers
+                .iter()
+                .flatten()
+                .next()
+                .map(|server| server.admin("/sweep"))
         };
         let Some(url) = url else { return Ok(()) };
         let client = reqwest::Client::new();
-        let answer = client.post(url).send().await.and_then(reqwest::Response::error_for_status);
+        let answer = client
+            .post(url)
+            .send()
+            .await
+            .and_then(reqwest::Response::error_for_status);
         answer.map(drop).map_err(|error| broken(&error))
     }
 
     /// Imports a device.
     pub async fn put(&self, record: &Record) -> Result<(), Error> {
         let registry = MySqlRegistry::new(self.database.clone());
-        registry.add(record).await.map(drop).map_err(|error| broken(&error))
+        registry
+            .add(record)
+            .await
+            .map(drop)
+            .map_err(|error| broken(&error))
     }
 
     /// A device's row, read off the table itself.
@@ -188,7 +200,8 @@ impl Hosts {
             .execute(self.database.pool())
             .await
             .map_err(|error| broken(&error))?;
-        self.count("SELECT COALESCE(MAX(id), 0) FROM cvm_orders").await
+        self.count("SELECT COALESCE(MAX(id), 0) FROM cvm_orders")
+            .await
     }
 }
 

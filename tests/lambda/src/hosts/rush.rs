@@ -59,7 +59,12 @@ impl<'a> Rush<'a> {
             ("workers", each.to_string()),
             ("run_seconds", plan.run_seconds.to_string()),
             ("lease_seconds", plan.lease_seconds.to_string()),
-            ("visibility_seconds", plan.visibility_seconds.max(6 * plan.run_seconds).to_string()),
+            (
+                "visibility_seconds",
+                plan.visibility_seconds
+                    .max(6 * plan.run_seconds)
+                    .to_string(),
+            ),
             ("creates_per_day", "100".to_owned()),
             ("max_receives", crate::backend::MAX_RECEIVES.to_string()),
             ("poll_seconds", plan.poll_seconds.to_string()),
@@ -106,7 +111,8 @@ impl<'a> Rush<'a> {
         };
         let took = SystemClock.now().since(began);
         let left = self.drain().await?;
-        self.outcome(&journeys, took, kills.into_inner(), left, &gauge).await
+        self.outcome(&journeys, took, kills.into_inner(), left, &gauge)
+            .await
     }
 
     /// Kills a server now and then, never the one that devices ask, for they would only wait; copies messages.
@@ -115,7 +121,9 @@ impl<'a> Rush<'a> {
         let every = self.plan.kill_every.unwrap_or(Duration::from_secs(5));
         let mut seen = 0;
         loop {
-            SystemClock.sleep(every.mul_f64(random.random_range(0.5..1.5))).await;
+            SystemClock
+                .sleep(every.mul_f64(random.random_range(0.5..1.5)))
+                .await;
             let done = async {
                 seen = self.hosts.copy_messages(seen, self.plan.duplicate).await?;
                 if self.plan.kill_every.is_some() && self.servers > 1 {
@@ -175,8 +183,15 @@ impl<'a> Rush<'a> {
         for member in &self.members {
             rows.push(self.hosts.row(&member.serial).await?);
         }
-        let named: BTreeSet<String> = rows.iter().filter_map(|row| row.certificate.clone()).collect();
-        let all = self.account.certificates().into_iter().map(|known| known.id);
+        let named: BTreeSet<String> = rows
+            .iter()
+            .filter_map(|row| row.certificate.clone())
+            .collect();
+        let all = self
+            .account
+            .certificates()
+            .into_iter()
+            .map(|known| known.id);
         let orphans: Vec<String> = all.filter(|id| !named.contains(id)).collect();
         let usage = self.account.usages();
         let shares = gauge.shares(&self.plan.quotas(), self.plan.backlog());
@@ -184,7 +199,10 @@ impl<'a> Rush<'a> {
         self.hosts.sweep().await?;
         Ok(Outcome {
             devices: self.members.len(),
-            vended: rows.iter().filter(|row| row.vended && row.confirmed).count(),
+            vended: rows
+                .iter()
+                .filter(|row| row.vended && row.confirmed)
+                .count(),
             lost: lost(journeys, &self.members, &rows),
             dead_letters: self.hosts.dead_letters().await?,
             left,

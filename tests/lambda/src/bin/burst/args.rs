@@ -13,6 +13,7 @@ Examples:
   cargo burst                               2,000 devices against AWS's default quotas
   cargo burst --devices 10000 --bucket 100  as after a quota increase
   cargo burst --throttle 0 --kill-every 0   nothing goes wrong
+  cargo burst --form both                   functions with DynamoDB, then servers with MariaDB
 
 Exit codes: 0 all of it is true, 1 something is not, 2 usage, 130 interrupted.";
 
@@ -62,8 +63,14 @@ pub(crate) struct Args {
     /// What is left to chance begins with this.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// Which form of the machine is put to it; both: one after the other, and side by side in a table.
+    #[arg(long, value_name = "FORM", default_value = "serverless")]
+    pub(crate) form: Form,
+    /// How many servers the host form has; the first one is never killed, for it is the devices' door.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub(crate) servers: u8,
     /// Use the pinned emulator: slower, with neither quotas nor throttles, but not of our making.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "form")]
     pub(crate) emulator: bool,
     /// Write the figures to this file.
     #[arg(long, value_name = "FILE")]
@@ -71,6 +78,37 @@ pub(crate) struct Args {
     /// Build the functions without optimisation: sooner ready, not what production runs.
     #[arg(long)]
     dev: bool,
+}
+
+/// A form of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Form {
+    /// Functions, DynamoDB, SQS and S3.
+    Serverless,
+    /// Servers and MariaDB.
+    Host,
+    /// One after the other.
+    Both,
+}
+
+impl Form {
+    /// The forms that are meant.
+    pub(crate) fn each(self) -> &'static [Self] {
+        match self {
+            Self::Serverless => &[Self::Serverless],
+            Self::Host => &[Self::Host],
+            Self::Both => &[Self::Serverless, Self::Host],
+        }
+    }
+
+    /// Its name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Serverless => "serverless",
+            Self::Host => "host",
+            Self::Both => "both",
+        }
+    }
 }
 
 impl Args {

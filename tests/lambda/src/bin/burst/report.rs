@@ -1,5 +1,6 @@
 //! The tables of `cargo burst`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -9,12 +10,17 @@ use cvm_lambda::burst::Outcome;
 use cvm_lambda::burst::Plan;
 use cvm_lambda::burst::SHARE_LEAST;
 use cvm_lambda::gauge::Look;
+use cvm_lambda::procs::Cost;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::args::Form;
+
 /// What was planned and what came of it.
 pub(crate) struct Report {
+    pub(crate) form: Form,
+    pub(crate) costs: BTreeMap<String, Cost>,
     pub(crate) plan: Plan,
     pub(crate) outcome: Outcome,
 }
@@ -73,6 +79,8 @@ impl Report {
             "duplicates": outcome.tally.duplicates,
             "invocationsDied": outcome.tally.died,
             "invocationsTimedOut": outcome.tally.timed_out,
+            "form": self.form.name(),
+            "processes": self.costs.iter().map(|(name, cost)| (name.clone(), cost.json())).collect::<Map<_, _>>(),
         })
     }
 
@@ -195,6 +203,82 @@ impl Report {
             ]);
         }
         table
+    }
+}
+
+/// The two forms in one table.
+pub(crate) fn side_by_side(one: &Report, other: &Report) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED);
+    table.set_header(["", one.form.name(), other.form.name()]);
+    let both = |name: &str, of: &dyn Fn(&Report) -> String| [name.to_owned(), of(one), of(other)];
+    let seconds = |wait: Option<Duration>| {
+        wait.map_or("-".to_owned(), |wait| {
+            format!("{:.1} s", wait.as_secs_f64())
+        })
+    };
+    for row in [
+        both("vended and confirmed", &|it| {
+            format!("{} of {}", it.outcome.vended, it.outcome.devices)
+        }),
+        both("dead letters", &|it| {
+            it.outcome.dead_letters.values().sum::<usize>().to_string()
+        }),
+        both("most ACTIVE of a device", &|it| {
+            it.outcome.most_active.to_string()
+        }),
+        both("created per device", &|it| {
+            format!("{:.3}", it.created_each())
+        }),
+        both("killed -9", &|it| it.outcome.kills.to_string()),
+        both("devices per second", &|it| {
+            format!("{:.2}", it.per_second())
+        }),
+        both("quota used under backlog", &|it| {
+            let share = it.outcome.bottleneck().map_or(0.0, |(_, share)| share);
+            format!("{:.1} %", share * 100.0)
+        }),
+        both("accepted to ready, p50", &|it| {
+            seconds(it.outcome.wait(0.5))
+        }),
+        both("accepted to ready, p99", &|it| {
+            seconds(it.outcome.wait(0.99))
+        }),
+        both("CPU per certificate", &|it| {
+            let (own, database) = it.cpu_millis();
+            if database > 0.0 {
+                format!("{own:.2} ms, and MariaDB {database:.2} ms")
+            } else {
+                format!("{own:.2} ms")
+            }
+        }),
+        both("memory of a process at most", &|it| it.peaks()),
+    ] {
+        table.add_row(row);
+    }
+    table
+}
+
+impl Report {
+    /// Processor time for each certificate, in milliseconds: of our own processes, and of the database.
+    fn cpu_millis(&self) -> (f64, f64) {
+        let each = |seconds: f64| seconds * 1000.0 / ratio(self.outcome.vended.max(1), 1);
+        let of = |database: bool| {
+            let costs = self
+                .costs
+                .iter()
+                .filter(|(name, _)| (*name == "mariadbd") == database);
+            costs.map(|(_, cost)| cost.cpu_seconds).sum::<f64>()
+        };
+        (each(of(false)), each(of(true)))
+    }
+
+    fn peaks(&self) -> String {
+        let told = self
+            .costs
+            .iter()
+            .map(|(name, cost)| format!("{name} {} MB", cost.peak_kb / 1000));
+        told.collect::<Vec<_>>().join(", ")
     }
 }
 
