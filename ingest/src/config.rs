@@ -51,32 +51,42 @@ pub struct Terms {
 impl IngestConfig {
     /// Reads the variables; a missing, malformed or unknown one is refused by name.
     pub fn from_env(mut env: Env) -> Result<Self, ConfigError> {
-        let extra = env.optional("CVM_TRUST_ANCHORS_PEM").unwrap_or_default();
-        let partition = env.text("CVM_PARTITION")?;
-        let trust = TrustBundle::of_partition(&partition, &extra).map_err(|refusal| {
-            ConfigError::Malformed {
-                name: "CVM_TRUST_ANCHORS_PEM",
-                rule: refusal.rule,
-            }
-        })?;
+        let trust = trust(&mut env)?;
         let config = Self {
             table: env.text("CVM_TABLE")?,
             guard_table: env.text("CVM_GUARD_TABLE")?,
             queue_url: env.text("CVM_QUEUE_URL")?,
             bucket: env.text("CVM_BUCKET")?,
-            terms: Terms {
-                presign: Duration::from_secs(env.number("CVM_PRESIGN_SECONDS", 10..=120)?),
-                poll: poll(&mut env)?,
-                reprovision: reprovision(&mut env)?,
-                weak_secrets: env.choice("CVM_WEAK_SECRETS", ["refuse", "stretch"])? == "stretch",
-                legacy: legacy(&mut env)?,
-            },
+            terms: Terms::from_env(&mut env)?,
             trust,
             namespace: env.text("CVM_METRICS_NAMESPACE")?,
         };
         env.finish()?;
         Ok(config)
     }
+}
+
+impl Terms {
+    /// Reads these variables.
+    pub fn from_env(env: &mut Env) -> Result<Self, ConfigError> {
+        Ok(Self {
+            presign: Duration::from_secs(env.number("CVM_PRESIGN_SECONDS", 10..=120)?),
+            poll: poll(env)?,
+            reprovision: reprovision(env)?,
+            weak_secrets: env.choice("CVM_WEAK_SECRETS", ["refuse", "stretch"])? == "stretch",
+            legacy: legacy(env)?,
+        })
+    }
+}
+
+/// The roots that devices are told to trust: those of the partition, and the operator's own.
+pub fn trust(env: &mut Env) -> Result<TrustBundle, ConfigError> {
+    let extra = env.optional("CVM_TRUST_ANCHORS_PEM").unwrap_or_default();
+    let partition = env.text("CVM_PARTITION")?;
+    TrustBundle::of_partition(&partition, &extra).map_err(|refusal| ConfigError::Malformed {
+        name: "CVM_TRUST_ANCHORS_PEM",
+        rule: refusal.rule,
+    })
 }
 
 fn poll(env: &mut Env) -> Result<PollTerms, ConfigError> {

@@ -15,7 +15,11 @@ use tracing::field::display;
 /// has the device once it has logged in, and the request once there is one: the id that the worker's lines have, too.
 /// Of the worst level, so that no log level leaves it out.
 pub fn span_of(payload: &Value) -> Span {
-    let id = payload["requestContext"]["requestId"].as_str();
+    span_named(payload["requestContext"]["requestId"].as_str())
+}
+
+/// The same for a host that has its own id of the call.
+pub fn span_named(id: Option<&str>) -> Span {
     tracing::error_span!("call", gatewayId = id, serial = Empty, request = Empty)
 }
 

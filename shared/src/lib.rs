@@ -26,6 +26,7 @@ pub mod proof;
 pub mod record;
 pub mod reprovision;
 pub mod request;
+pub mod row;
 pub mod seal;
 pub mod secret;
 pub mod state;

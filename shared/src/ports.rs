@@ -135,6 +135,39 @@ pub trait Delivery: Send + Sync {
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
+/// A message as the queue hands it over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Its id: the same in each delivery.
+    pub id: String,
+    /// The name of this delivery, by which the message is postponed or removed.
+    pub receipt: String,
+    /// What it says.
+    pub body: String,
+    /// Whose it is to the queue: a device's own, or a batch's.
+    pub tenant: Option<String>,
+    /// How often it was handed out, this time included.
+    pub receives: u32,
+    /// When it was sent.
+    pub sent_at: UnixMillis,
+    /// Why it was parked, if it is a dead letter that a worker parked.
+    pub reason: Option<String>,
+}
+
+/// The way out of a queue, for who fetches its messages itself.
+pub trait Intake: Send + Sync {
+    /// Messages that nobody holds, `most` at most; each is `hidden` from others for this long. Waits for one for `wait`.
+    fn receive(
+        &self,
+        most: u32,
+        hidden: Duration,
+        wait: Duration,
+    ) -> impl Future<Output = Result<Vec<Message>, Failure>> + Send;
+
+    /// Removes the message that was delivered so.
+    fn remove(&self, receipt: &str) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
 /// AWS IoT. None of the `create` calls may be repeated by the adapter on its own: each that
 /// succeeds makes another certificate.
 pub trait Issuer: Send + Sync {

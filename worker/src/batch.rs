@@ -14,6 +14,7 @@ use cvm_shared::outcome::Retry;
 use cvm_shared::ports::Clock;
 use cvm_shared::ports::Delivery;
 use cvm_shared::ports::Issuer;
+use cvm_shared::ports::Message;
 use cvm_shared::ports::Random;
 use cvm_shared::ports::Registry;
 use cvm_shared::ports::Vault;
@@ -37,16 +38,6 @@ use crate::tally;
 #[error("a message of the batch lacks {0}")]
 pub struct Unanswerable(&'static str);
 
-/// A message as the event source hands it over.
-struct Held<'a> {
-    id: &'a str,
-    receipt: &'a str,
-    body: &'a str,
-    /// Whose message it is to the queue: a device's own, or a batch's.
-    tenant: Option<&'a str>,
-    receives: u32,
-}
-
 /// Works a batch off and names the messages that must come back.
 ///
 /// An empty identifier would make the whole batch come back, so a message without one is refused
@@ -66,26 +57,44 @@ where
     N: Random,
     D: Delivery,
 {
-    let held: Vec<Held<'_>> = event.records.iter().map(hold).collect::<Result<_, _>>()?;
+    let held: Vec<Message> = event.records.iter().map(hold).collect::<Result<_, _>>()?;
     let ends = held.iter().map(|message| async move {
-        let attempt = Attempt {
-            receives: message.receives,
-            max_receives,
-            jitter: jitter(worker.random.bytes()),
-        };
-        let outcome = Box::pin(outcome_of(worker, message, attempt, deadline)).await;
-        tally::ended(&outcome);
-        let gone = answer(delivery, message, attempt, outcome).await;
-        (!gone).then_some(message.id)
+        let gone = handle(worker, delivery, max_receives, message, deadline).await;
+        (!gone).then_some(&*message.id)
     });
-    let ends = held
-        .iter()
-        .zip(ends)
-        .map(|(message, end)| end.instrument(span_of(message)));
     let back: Vec<&str> = join_all(ends).await.into_iter().flatten().collect();
     let mut response = SqsBatchResponse::default();
     response.set_failures(back);
     Ok(response)
+}
+
+/// Runs and settles one delivery of one message; whether the message may go.
+pub async fn handle<R, I, V, C, N, D>(
+    worker: &Worker<R, I, V, C, N>,
+    delivery: &D,
+    max_receives: u32,
+    message: &Message,
+    deadline: UnixMillis,
+) -> bool
+where
+    R: Registry,
+    I: Issuer,
+    V: Vault,
+    C: Clock,
+    N: Random,
+    D: Delivery,
+{
+    let attempt = Attempt {
+        receives: message.receives,
+        max_receives,
+        jitter: jitter(worker.random.bytes()),
+    };
+    let end = async {
+        let outcome = Box::pin(outcome_of(worker, message, attempt, deadline)).await;
+        tally::ended(&outcome);
+        answer(delivery, message, attempt, outcome).await
+    };
+    end.instrument(span_of(message)).await
 }
 
 /// Half of the random bytes: plenty to spread delays.
@@ -94,28 +103,25 @@ fn jitter(bytes: [u8; 16]) -> u64 {
     u64::try_from(half).unwrap_or_default()
 }
 
-fn hold(message: &SqsMessage) -> Result<Held<'_>, Unanswerable> {
-    let present = |text: &'_ Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
-    if !present(&message.message_id) {
-        return Err(Unanswerable("its id"));
-    }
-    if !present(&message.receipt_handle) {
-        return Err(Unanswerable("its receipt handle"));
-    }
-    let receives = message.attributes.get("ApproximateReceiveCount");
-    Ok(Held {
-        id: message.message_id.as_deref().unwrap_or_default(),
-        receipt: message.receipt_handle.as_deref().unwrap_or_default(),
-        body: message.body.as_deref().unwrap_or_default(),
-        tenant: message.attributes.get(TENANT).map(String::as_str),
-        receives: receives.and_then(|count| count.parse().ok()).unwrap_or(1),
+fn hold(message: &SqsMessage) -> Result<Message, Unanswerable> {
+    let present = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    let number = |name: &str| message.attributes.get(name)?.parse::<u64>().ok();
+    let receives = number("ApproximateReceiveCount").and_then(|count| count.try_into().ok());
+    Ok(Message {
+        id: present(&message.message_id).ok_or(Unanswerable("its id"))?,
+        receipt: present(&message.receipt_handle).ok_or(Unanswerable("its receipt handle"))?,
+        body: message.body.clone().unwrap_or_default(),
+        tenant: message.attributes.get(TENANT).cloned(),
+        receives: receives.unwrap_or(1),
+        sent_at: UnixMillis(number("SentTimestamp").unwrap_or_default()),
+        reason: None,
     })
 }
 
 /// Runs one message and says what became of it.
 async fn outcome_of<R, I, V, C, N>(
     worker: &Worker<R, I, V, C, N>,
-    message: &Held<'_>,
+    message: &Message,
     attempt: Attempt,
     deadline: UnixMillis,
 ) -> Outcome
@@ -126,7 +132,7 @@ where
     C: Clock,
     N: Random,
 {
-    let Ok(order) = Order::decode(message.body) else {
+    let Ok(order) = Order::decode(&message.body) else {
         tracing::error!("unreadable, parked");
         return Outcome::Park(ParkReason::Unreadable);
     };
@@ -155,8 +161,8 @@ where
 
 /// Whose every line about a message is: it begins with the message, and has device and request once they are read.
 /// Of the worst level, so that no log level leaves it out.
-fn span_of(message: &Held<'_>) -> Span {
-    let id = message.id;
+fn span_of(message: &Message) -> Span {
+    let id = &*message.id;
     tracing::error_span!("order", messageId = id, serial = Empty, request = Empty)
 }
 
@@ -191,22 +197,22 @@ fn told(outcome: &Outcome) {
 /// comes back when its visibility timeout ends, and nothing is lost.
 async fn answer<D: Delivery>(
     delivery: &D,
-    message: &Held<'_>,
+    message: &Message,
     attempt: Attempt,
     outcome: Outcome,
 ) -> bool {
     let told = match outcome {
         Outcome::Ack(_) => return true,
         Outcome::Park(reason) => delivery
-            .park(message.body, reason.code())
+            .park(&message.body, reason.code())
             .await
             .map(|()| true),
         Outcome::Retry(retry) if renews(retry, attempt) => delivery
-            .renew(message.body, message.tenant, retry.after)
+            .renew(&message.body, message.tenant.as_deref(), retry.after)
             .await
             .map(|()| true),
         Outcome::Retry(retry) => delivery
-            .postpone(message.receipt, retry.after)
+            .postpone(&message.receipt, retry.after)
             .await
             .map(|()| false),
     };

@@ -29,6 +29,19 @@ pub struct WorkerConfig {
     pub bucket: String,
     /// The KMS key that bundles are encrypted with.
     pub kms_key: String,
+    /// How long things last, and how often they are tried.
+    pub runs: RunTerms,
+    /// How fast AWS IoT may be called by all workers together.
+    pub rate: RateSource,
+    /// How many workers may run at once (MaximumConcurrency).
+    pub workers: u32,
+    /// The CloudWatch namespace of its metrics.
+    pub namespace: String,
+}
+
+/// How long things last in a worker, whatever host it runs on, and how often they are tried.
+#[derive(Clone, Copy, Debug)]
+pub struct RunTerms {
     /// How long things last: claims longer than one run, so that only a dead worker loses one.
     pub terms: WorkTerms,
     /// How long one run may last (the function's timeout).
@@ -38,16 +51,10 @@ pub struct WorkerConfig {
     /// After how many receives a fault is final. The queue itself gives up later (its
     /// `maxReceiveCount`): that count is for messages whose workers die.
     pub max_receives: u32,
-    /// How fast AWS IoT may be called by all workers together.
-    pub rate: RateSource,
-    /// How many workers may run at once (MaximumConcurrency).
-    pub workers: u32,
-    /// The CloudWatch namespace of its metrics.
-    pub namespace: String,
 }
 
 /// `CVM_IOT_RATE`: calls per second, or 0 for what Service Quotas says.
-fn rate(env: &mut Env) -> Result<RateSource, ConfigError> {
+pub fn rate(env: &mut Env) -> Result<RateSource, ConfigError> {
     Ok(match env.number::<u32>("CVM_IOT_RATE", 0..=10_000)? {
         0 => RateSource::ServiceQuotas,
         fixed => RateSource::Fixed(fixed.into()),
@@ -63,6 +70,20 @@ impl WorkerConfig {
             dead_letters_url: env.text("CVM_DEAD_LETTER_QUEUE_URL")?,
             bucket: env.text("CVM_BUCKET")?,
             kms_key: env.text("CVM_KMS_KEY_ARN")?,
+            runs: RunTerms::from_env(&mut env)?,
+            rate: rate(&mut env)?,
+            workers: env.number("CVM_WORKERS", 1..=1000)?,
+            namespace: env.text("CVM_METRICS_NAMESPACE")?,
+        };
+        env.finish()?;
+        Ok(config)
+    }
+}
+
+impl RunTerms {
+    /// Reads these variables, and refuses times that would overlap.
+    pub fn from_env(env: &mut Env) -> Result<Self, ConfigError> {
+        let terms = Self {
             terms: WorkTerms {
                 lease: Duration::from_secs(env.number("CVM_LEASE_SECONDS", 10..=1800)?),
                 bundle_wait: DAY * env.number("CVM_BUNDLE_DAYS", 1..=30)?,
@@ -71,13 +92,9 @@ impl WorkerConfig {
             run: Duration::from_secs(env.number("CVM_RUN_SECONDS", 10..=900)?),
             visibility: Duration::from_secs(env.number("CVM_VISIBILITY_SECONDS", 60..=43_200)?),
             max_receives: env.number("CVM_MAX_RECEIVES", 2..=1000)?,
-            rate: rate(&mut env)?,
-            workers: env.number("CVM_WORKERS", 1..=1000)?,
-            namespace: env.text("CVM_METRICS_NAMESPACE")?,
         };
-        env.finish()?;
-        config.check()?;
-        Ok(config)
+        terms.check()?;
+        Ok(terms)
     }
 
     /// Times that must not overlap: a message must not come back, nor a rival claim its row, while
@@ -100,6 +117,23 @@ impl WorkerConfig {
         }
         Ok(())
     }
+}
+
+/// What the janitor may do, and how patient it is, whatever host it runs on.
+pub fn sweep_terms(env: &mut Env, rate: RateSource) -> Result<SweepTerms, ConfigError> {
+    Ok(SweepTerms {
+        care: CareTerms {
+            stuck_after: Duration::from_secs(env.number("CVM_STUCK_SECONDS", 60..=86_400)?),
+            resends: RESENDS,
+            keep_inactive: KEEP_INACTIVE,
+        },
+        rate: match rate {
+            RateSource::Fixed(rate) => rate,
+            RateSource::ServiceQuotas => 10.0,
+        },
+        report_only: env.choice("CVM_ORPHANS", ["delete", "report"])? == "report",
+        account_is_ours: env.choice("CVM_ACCOUNT_IS_OURS", ["true", "false"])? == "true",
+    })
 }
 
 /// The janitor's configuration.
@@ -128,19 +162,7 @@ impl JanitorConfig {
             queue_url: env.text("CVM_QUEUE_URL")?,
             bucket: env.text("CVM_BUCKET")?,
             namespace: env.text("CVM_METRICS_NAMESPACE")?,
-            terms: SweepTerms {
-                care: CareTerms {
-                    stuck_after: Duration::from_secs(env.number("CVM_STUCK_SECONDS", 60..=86_400)?),
-                    resends: RESENDS,
-                    keep_inactive: KEEP_INACTIVE,
-                },
-                rate: match rate {
-                    RateSource::Fixed(rate) => rate,
-                    RateSource::ServiceQuotas => 10.0,
-                },
-                report_only: env.choice("CVM_ORPHANS", ["delete", "report"])? == "report",
-                account_is_ours: env.choice("CVM_ACCOUNT_IS_OURS", ["true", "false"])? == "true",
-            },
+            terms: sweep_terms(&mut env, rate)?,
             rate,
         };
         env.finish()?;
@@ -177,7 +199,7 @@ mod tests {
     fn a_full_environment_is_read() {
         let config = WorkerConfig::from_env(Env::new(full())).unwrap();
         assert_eq!(config.rate, RateSource::Fixed(5.0));
-        assert_eq!(config.terms.lease, Duration::from_secs(45));
+        assert_eq!(config.runs.terms.lease, Duration::from_secs(45));
     }
 
     fn changed(name: &str, value: &str) -> String {

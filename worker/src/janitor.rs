@@ -4,7 +4,6 @@ use cvm_aws::backlog::DynamoBacklog;
 use cvm_aws::clients::CallLimits;
 use cvm_aws::clients::sdk_config;
 use cvm_aws::config::Env;
-use cvm_aws::meters;
 use cvm_aws::meters::Meters;
 use cvm_aws::queue::SqsQueue;
 use cvm_aws::registry::DynamoRegistry;
@@ -23,6 +22,7 @@ use cvm_worker::sweep::Janitor;
 use cvm_worker::sweep::Summary;
 use cvm_worker::table::Table;
 use cvm_worker::tally::THROTTLES;
+use cvm_worker::tally::swept;
 use cvm_worker::tally::throttled;
 use lambda_runtime::LambdaEvent;
 use lambda_runtime::service_fn;
@@ -60,7 +60,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
             let errand = Errand::read(&event.payload)?;
             let deadline = UnixMillis(event.context.deadline);
             let summary = janitor.round(&errand, deadline).await;
-            tell(&summary);
+            swept(&summary);
             meters.tell_with(THROTTLES, throttled(&janitor.issuer.throttled_since()));
             note(&janitor.registry.backlog, &summary).await;
             Ok::<_, lambda_runtime::Error>(summary)
@@ -74,35 +74,5 @@ async fn note(backlog: &DynamoBacklog, summary: &Summary) {
     let text = serde_json::json!(summary).to_string();
     if let Err(failure) = backlog.note_sweep(SystemClock.now(), &text).await {
         tracing::warn!(%failure, "the sweep is not noted");
-    }
-}
-
-/// For people and for the metrics.
-fn tell(summary: &Summary) {
-    tracing::info!(
-        report_only = summary.report_only,
-        rows = summary.rows,
-        resent = summary.resent,
-        abandoned = summary.abandoned,
-        expired = summary.expired,
-        deactivated = summary.deactivated,
-        removed = summary.removed,
-        suspects = summary.suspects,
-        orphans = summary.orphans,
-        unattributed = summary.unattributed,
-        failed = summary.failed,
-        complete = summary.complete,
-        "sweep"
-    );
-    for (meter, count) in [
-        (&meters::SWEEP_ORPHANS, summary.orphans),
-        (&meters::SWEEP_UNATTRIBUTED, summary.unattributed),
-        (&meters::SWEEP_RESENT, summary.resent),
-        (&meters::SWEEP_ABANDONED, summary.abandoned),
-        (&meters::SWEEP_EXPIRED, summary.expired),
-        (&meters::SWEEP_FAILED, summary.failed),
-        (&meters::SWEEP_COMPLETE, u64::from(summary.complete)),
-    ] {
-        meter.add(count);
     }
 }

@@ -47,7 +47,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         ),
         clock: SystemClock,
         random: SystemRandom,
-        terms: config.terms,
+        terms: config.runs.terms,
     };
     let sqs = aws_sdk_sqs::Client::new(&sdk);
     let delivery = SqsDelivery::new(sqs, config.queue_url, config.dead_letters_url);
@@ -58,7 +58,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
             let deadline = UnixMillis(event.context.deadline);
             let batch: SqsEvent = serde_json::from_value(event.payload)
                 .map_err(|_| "the event is not a batch of messages")?;
-            let answer = work_off(worker, delivery, config.max_receives, &batch, deadline).await;
+            let answer =
+                work_off(worker, delivery, config.runs.max_receives, &batch, deadline).await;
             meters.tell_with(THROTTLES, throttled(&worker.issuer.throttled_since()));
             answer.map_err(lambda_runtime::Error::from)
         },

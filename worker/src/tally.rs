@@ -10,6 +10,7 @@ use cvm_shared::outcome::ParkReason;
 use cvm_shared::time::UnixMillis;
 
 use crate::rates::Api;
+use crate::sweep::Summary;
 
 /// What the note of throttled calls is called in the metrics' line.
 pub const THROTTLES: &str = "throttledApis";
@@ -62,4 +63,34 @@ pub fn throttled(calls: &[(Api, u64)]) -> Option<serde_json::Value> {
         .map(|(api, count)| (format!("{api:?}"), (*count).into()));
     let by_api: serde_json::Map<String, serde_json::Value> = by_api.collect();
     (!by_api.is_empty()).then_some(by_api.into())
+}
+
+/// Tells people and the metrics what came of a sweep.
+pub fn swept(summary: &Summary) {
+    tracing::info!(
+        report_only = summary.report_only,
+        rows = summary.rows,
+        resent = summary.resent,
+        abandoned = summary.abandoned,
+        expired = summary.expired,
+        deactivated = summary.deactivated,
+        removed = summary.removed,
+        suspects = summary.suspects,
+        orphans = summary.orphans,
+        unattributed = summary.unattributed,
+        failed = summary.failed,
+        complete = summary.complete,
+        "sweep"
+    );
+    for (meter, count) in [
+        (&meters::SWEEP_ORPHANS, summary.orphans),
+        (&meters::SWEEP_UNATTRIBUTED, summary.unattributed),
+        (&meters::SWEEP_RESENT, summary.resent),
+        (&meters::SWEEP_ABANDONED, summary.abandoned),
+        (&meters::SWEEP_EXPIRED, summary.expired),
+        (&meters::SWEEP_FAILED, summary.failed),
+        (&meters::SWEEP_COMPLETE, u64::from(summary.complete)),
+    ] {
+        meter.add(count);
+    }
 }

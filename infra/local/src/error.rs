@@ -20,6 +20,9 @@ pub enum Error {
     /// The functions do not build.
     #[error("cargo cannot build the functions: {0}")]
     Build(String),
+    /// MariaDB did not come up.
+    #[error("MariaDB did not start: {0}")]
+    Database(String),
     /// The stack was not created.
     #[error("the stack was not created: {0}")]
     Deploy(String),

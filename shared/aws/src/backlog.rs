@@ -8,15 +8,16 @@ use cvm_shared::failure::Failure;
 use cvm_shared::ids::CertificateId;
 use cvm_shared::ids::SerialNumber;
 use cvm_shared::ports::Backlog;
+use cvm_shared::row::Reader;
 use cvm_shared::time::UnixMillis;
 
 use crate::classify::failure;
-use crate::columns::Reader;
+use crate::columns::read;
 use crate::item::KEY;
-use crate::item_care::SHARDS;
-use crate::item_care::WAITS_FOR;
-use crate::item_care::WAITS_SINCE;
-use crate::item_care::shard_key;
+use crate::item::SHARDS;
+use crate::item::WAITS_FOR;
+use crate::item::WAITS_SINCE;
+use crate::item::shard_key;
 
 const SERVICE: &str = "dynamodb";
 
@@ -65,9 +66,10 @@ impl DynamoBacklog {
         let call = call.key(KEY, AttributeValue::S(MARK_KEY.to_owned()));
         let answer = call.send().await;
         let answer = answer.map_err(|error| failure(SERVICE, &error))?;
-        let Some(item) = answer.item().map(Reader) else {
+        let Some(row) = answer.item().map(read) else {
             return Ok(None);
         };
+        let item = Reader(&row);
         let at = item.optional_number(SWEPT_AT)?.map(UnixMillis);
         let summary = item.optional_text(SWEPT)?.map(str::to_owned);
         Ok(at.zip(summary))
@@ -86,8 +88,9 @@ impl DynamoBacklog {
                 .limit(1);
             let answer = call.send().await;
             let answer = answer.map_err(|error| failure(SERVICE, &error))?;
-            let found = answer.items().first().map(Reader);
-            let found = found.map(|item| {
+            let found = answer.items().first().map(|item| {
+                let row = read(item);
+                let item = Reader(&row);
                 let since = UnixMillis(item.number(WAITS_SINCE)?);
                 Ok((since, item.text(KEY)?.to_owned()))
             });
@@ -116,7 +119,7 @@ impl DynamoBacklog {
             .send()
             .await
             .map_err(|error| failure(SERVICE, &error))?;
-        let serial = |item| Reader(item).id(KEY, SerialNumber::parse);
+        let serial = |item| Reader(&read(item)).id(KEY, SerialNumber::parse);
         answer.items().iter().map(serial).collect()
     }
 }
@@ -160,7 +163,7 @@ impl Backlog for DynamoBacklog {
         let Some(item) = answer.item() else {
             return Ok(None);
         };
-        let at = Reader(item).optional_number(MARK)?;
+        let at = Reader(&read(item)).optional_number(MARK)?;
         Ok(at.map(UnixMillis))
     }
 

@@ -1,91 +1,49 @@
-//! An item's columns, written and read strictly: what cannot be understood is named, never guessed.
+//! A DynamoDB item as a row of columns and back. What DynamoDB has and a row has not is nobody's column.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use cvm_shared::failure::Failure;
-use cvm_shared::ids::Malformed;
+use cvm_shared::row::Row;
+use cvm_shared::row::Value;
 
 /// A DynamoDB item.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// The failure that names a broken column.
-pub(crate) fn corrupt(field: &'static str) -> Failure {
-    Failure::CorruptRow { field }
+/// The item with these columns.
+pub fn written(row: Row) -> Item {
+    let columns = row.into_iter();
+    columns
+        .filter_map(|(name, value)| Some((name, attribute(value)?)))
+        .collect()
 }
 
-/// Writes columns.
-#[derive(Default)]
-pub(crate) struct Writer(pub(crate) Item);
-
-impl Writer {
-    pub(crate) fn text(&mut self, name: &str, value: &str) {
-        self.0
-            .insert(name.to_owned(), AttributeValue::S(value.to_owned()));
-    }
-
-    pub(crate) fn number(&mut self, name: &str, value: impl std::fmt::Display) {
-        self.0
-            .insert(name.to_owned(), AttributeValue::N(value.to_string()));
-    }
+/// The columns of this item.
+pub fn read(item: &Item) -> Row {
+    let columns = item.iter();
+    columns
+        .map(|(name, value)| (name.clone(), column(value)))
+        .collect()
 }
 
-/// Reads columns.
-pub(crate) struct Reader<'a>(pub(crate) &'a Item);
+fn attribute(value: Value) -> Option<AttributeValue> {
+    Some(match value {
+        Value::Text(text) => AttributeValue::S(text),
+        Value::Number(digits) => AttributeValue::N(digits),
+        Value::List(values) => {
+            AttributeValue::L(values.into_iter().filter_map(attribute).collect())
+        }
+        Value::Map(row) => AttributeValue::M(written(row)),
+        Value::Other => return None,
+    })
+}
 
-impl<'a> Reader<'a> {
-    pub(crate) fn text(&self, name: &'static str) -> Result<&'a str, Failure> {
-        self.optional_text(name)?.ok_or_else(|| corrupt(name))
-    }
-
-    pub(crate) fn optional_text(&self, name: &'static str) -> Result<Option<&'a str>, Failure> {
-        let Some(value) = self.0.get(name) else {
-            return Ok(None);
-        };
-        let text = value.as_s().map_err(|_| corrupt(name))?;
-        Ok(Some(text.as_str()))
-    }
-
-    pub(crate) fn number<T: std::str::FromStr>(&self, name: &'static str) -> Result<T, Failure> {
-        self.optional_number(name)?.ok_or_else(|| corrupt(name))
-    }
-
-    pub(crate) fn optional_number<T: std::str::FromStr>(
-        &self,
-        name: &'static str,
-    ) -> Result<Option<T>, Failure> {
-        let Some(value) = self.0.get(name) else {
-            return Ok(None);
-        };
-        let digits = value.as_n().map_err(|_| corrupt(name))?;
-        digits.parse().map(Some).map_err(|_| corrupt(name))
-    }
-
-    pub(crate) fn id<T>(
-        &self,
-        name: &'static str,
-        parse: fn(&'a str) -> Result<T, Malformed>,
-    ) -> Result<T, Failure> {
-        parse(self.text(name)?).map_err(|_| corrupt(name))
-    }
-
-    pub(crate) fn optional_id<T>(
-        &self,
-        name: &'static str,
-        parse: fn(&'a str) -> Result<T, Malformed>,
-    ) -> Result<Option<T>, Failure> {
-        let text = self.optional_text(name)?;
-        text.map(|text| parse(text).map_err(|_| corrupt(name)))
-            .transpose()
-    }
-
-    pub(crate) fn optional_list(
-        &self,
-        name: &'static str,
-    ) -> Result<&'a [AttributeValue], Failure> {
-        let Some(value) = self.0.get(name) else {
-            return Ok(&[]);
-        };
-        value.as_l().map(Vec::as_slice).map_err(|_| corrupt(name))
+fn column(value: &AttributeValue) -> Value {
+    match value {
+        AttributeValue::S(text) => Value::Text(text.clone()),
+        AttributeValue::N(digits) => Value::Number(digits.clone()),
+        AttributeValue::L(values) => Value::List(values.iter().map(column).collect()),
+        AttributeValue::M(item) => Value::Map(read(item)),
+        // Binaries, sets, truth values, and what the service may add: columns of ours are none of them.
+        _ => Value::Other,
     }
 }

@@ -16,12 +16,12 @@ use cvm_shared::ids::SerialNumber;
 use cvm_shared::nonce::NonceKey;
 use cvm_shared::ports::Guard;
 use cvm_shared::ports::Random;
+use cvm_shared::row::corrupt;
 use cvm_shared::time::UnixMillis;
 use tokio::sync::OnceCell;
 
 use crate::classify::failure;
 use crate::columns::Item;
-use crate::columns::corrupt;
 
 const SERVICE: &str = "dynamodb";
 /// The table's partition key.

@@ -2,8 +2,7 @@
 //!
 //! [`config`] turns the environment into types, [`clients`] builds the service clients once,
 //! [`classify`] is the only map from AWS errors to [`cvm_shared::failure::Failure`]; the rest are
-//! the ports: [`registry`] (DynamoDB, its rows in [`item`], [`item_care`] and `item_trail`), [`backlog`] (its waiting rows), [`guard`] (what may happen only once),
-//! [`queue`] (SQS), [`vault`] (S3),
+//! [`queue`] and [`intake`] (SQS), [`vault`] (S3),
 //! [`system`] (clock and randomness); [`meters`] and [`telemetry`] (what is told to CloudWatch); and what operators have: [`roster`] (adds devices), [`listing`] (lists them), [`rows`] and
 //! [`orders`] (many at once), [`batches`] (what is kept of a factory's batches).
 
@@ -24,9 +23,8 @@ pub mod clients;
 pub mod columns;
 pub mod config;
 pub mod guard;
+pub mod intake;
 pub mod item;
-pub mod item_care;
-mod item_trail;
 pub mod listing;
 pub mod meters;
 pub mod orders;

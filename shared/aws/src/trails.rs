@@ -13,10 +13,11 @@ use cvm_shared::entry::Entry;
 use cvm_shared::failure::Failure;
 use cvm_shared::ids::SerialNumber;
 use cvm_shared::ids::TrailHead;
+use cvm_shared::row::Reader;
 
 use crate::classify::failure;
 use crate::columns::Item;
-use crate::columns::Reader;
+use crate::columns::read;
 use crate::item::KEY;
 use crate::roster::by_code;
 use crate::roster::insert_statement;
@@ -86,7 +87,8 @@ impl Placed {
     }
 
     fn read(item: &Item) -> Result<Self, Failure> {
-        let reader = Reader(item);
+        let row = read(item);
+        let reader = Reader(&row);
         let mut facts = BTreeMap::new();
         for (name, value) in item {
             if name != PLACE && name != HEAD {
@@ -255,7 +257,7 @@ impl DynamoTrails {
         let mut pages = call.into_paginator().items().send();
         while let Some(item) = pages.next().await {
             let item = item.map_err(|error| failure(SERVICE, &error))?;
-            let minute = Reader(&item).text(PLACE)?.parse();
+            let minute = Reader(&read(&item)).text(PLACE)?.parse();
             let minute = minute.map_err(|_| Failure::CorruptRow { field: PLACE })?;
             minutes.push((minute, numbers(&item)));
         }
