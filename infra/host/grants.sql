@@ -7,11 +7,12 @@ GRANT SELECT, INSERT, UPDATE ON cvm.cvm_devices TO 'cvm_server'@'%';
 -- What was done to each device. Added to, never changed or deleted: whoever takes the server over cannot cover the traces.
 GRANT SELECT, INSERT ON cvm.cvm_trails TO 'cvm_server'@'%';
 
--- What may happen only once: nonces, which are forgotten after a while (DELETE), and keys.
-GRANT SELECT, INSERT, UPDATE, DELETE ON cvm.cvm_guard TO 'cvm_server'@'%';
+-- What may happen only once: nonces, which are forgotten after a while (DELETE), and keys. No UPDATE: a key that is bound to a
+-- device is never bound to another.
+GRANT SELECT, INSERT, DELETE ON cvm.cvm_guard TO 'cvm_server'@'%';
 
--- How far the queue had come when; old marks are dropped.
-GRANT SELECT, INSERT, UPDATE, DELETE ON cvm.cvm_backlog_marks TO 'cvm_server'@'%';
+-- What the janitor remembers from one round to the next, one row for each kind; a new mark replaces the old one.
+GRANT SELECT, INSERT, UPDATE ON cvm.cvm_marks TO 'cvm_server'@'%';
 
 -- Orders that wait for a worker: taken (UPDATE), and done with (DELETE).
 GRANT SELECT, INSERT, UPDATE, DELETE ON cvm.cvm_orders TO 'cvm_server'@'%';
@@ -19,8 +20,12 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON cvm.cvm_orders TO 'cvm_server'@'%';
 -- Orders that were given up, until an operator sends them again or drops them.
 GRANT SELECT, INSERT, UPDATE, DELETE ON cvm.cvm_dead_letters TO 'cvm_server'@'%';
 
--- Bundles that wait for their device; shredding one is a DELETE.
+-- Bundles that wait for their device; shredding one is a DELETE. Staging one that is there already is an UPDATE, which leaves
+-- it as it was.
 GRANT SELECT, INSERT, UPDATE, DELETE ON cvm.cvm_bundles TO 'cvm_server'@'%';
+
+-- Which steps the tables have been through: a server refuses to start on tables that are too old for it.
+GRANT SELECT ON cvm._sqlx_migrations TO 'cvm_server'@'%';
 
 -- An auditor follows a device's trail to the hash in its record.
 GRANT SELECT ON cvm.cvm_devices TO 'cvm_auditor'@'%';

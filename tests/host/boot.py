@@ -29,9 +29,11 @@ NOTE = '#!/bin/sh\nprintf "%s\\n" "$(basename "$0") $*" >> "$CALLS"\n'
 STANDINS = {
     "apt-get": "",
     "chown": "",
+    "sleep": "",
     "systemctl": "",
     "dpkg": "echo arm64\n",
-    "aws": """case "$1 $2" in
+    "aws": """if [ -n "$DENIED_AT_FIRST" ] && [ "$2" != signal-resource ] && [ "$(grep -c "^aws $1 $2" "$CALLS")" -lt 3 ]; then exit 254; fi
+case "$1 $2" in
 "s3 cp") for last; do :; done; printf 'a package\\n' > "$last" ;;
 "secretsmanager get-secret-value") for word; do case $word in arn:*) cat "$SECRETS/${word##*:}" ;; esac; done ;;
 "cloudformation signal-resource") [ -z "$NOBODY_WAITS" ] ;;
@@ -46,8 +48,9 @@ esac
     # As the real one: it needs a user who may make tables.
     "cvm-server": """[ -z "$MIGRATION_FAILS" ] || exit 1
 user=${CVM_DATABASE_URL#mysql://}
-MYSQL_PWD=$(cat "$CVM_DATABASE_PASSWORD_FILE") mariadb --no-defaults --host=127.0.0.1 --user="${user%%@*}" \
-  --ssl-ca="$CA" --ssl-verify-server-cert < "$TABLES"
+sql() { MYSQL_PWD=$(cat "$CVM_DATABASE_PASSWORD_FILE") mariadb --no-defaults --host=127.0.0.1 --user="${user%%@*}" \
+  --ssl-ca="$CA" --ssl-verify-server-cert "$@"; }
+sql --execute "SELECT 1 FROM cvm.cvm_bundles" || sql < "$TABLES"
 """,
 }
 
@@ -88,6 +91,7 @@ class Machine:
             "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
             "SECRETS": str(folder / "secrets"),
             "TABLES": str(folder / "tables.sql"),
+            "DENIED_AT_FIRST": "",
             "NOBODY_WAITS": "",
             "NEVER_READY": "",
             "MIGRATION_FAILS": "",
@@ -132,7 +136,7 @@ def first_boot(folder, server):
     if done.returncode or machine.told() != ["SUCCESS"]:
         yield f"first boot: {machine.told()}\n{done.stdout}{done.stderr}"
         return
-    for sql, may in (("SELECT * FROM cvm.cvm_orders", True), ("DELETE FROM cvm.cvm_devices", False), ("UPDATE cvm.cvm_trails SET note = 1", False)):
+    for sql, may in (("SELECT * FROM cvm.cvm_orders", True), ("DELETE FROM cvm.cvm_devices", False), ("DELETE FROM cvm.cvm_trails", False)):
         if (server.user("cvm_server", OWN, sql).returncode == 0) != may:
             yield f"first boot: the server {'may not' if may else 'may'}: {sql}"
     password = folder / "etc/cvm/database-password"
@@ -150,10 +154,10 @@ def first_boot(folder, server):
     order = [machine.calls.read_text().find(call) for call in ("apt-get install", "cvm-server migrate", "systemctl enable --now cvm-server\n", "/readyz")]
     if order != sorted(order) or -1 in order:
         yield f"first boot: out of order: {order}"
-    server.root("INSERT INTO cvm.cvm_devices (id) VALUES ('one')")
+    server.root("INSERT INTO cvm.cvm_guard (guard) VALUES ('one')")
     second = Machine(folder / "second", server)
-    if second.boot().returncode or second.told() != ["SUCCESS"] or "one" not in server.root("SELECT id FROM cvm.cvm_devices").stdout:
-        yield "second boot: is not like the first, or loses what was there"
+    if second.boot(DENIED_AT_FIRST="1").returncode or second.told() != ["SUCCESS"] or "one" not in server.root("SELECT guard FROM cvm.cvm_guard").stdout:
+        yield "second boot, with rights that come late: is not like the first, or loses what was there"
 
 
 def no_migration(folder, server):
@@ -190,6 +194,10 @@ def what_fails(folder, server):
             yield f"{name} fails: {done.returncode}, {machine.told()}"
         if never and machine.called(never):
             yield f"{name} fails, and it goes on"
+    machine = Machine(folder / "denied", server, PackageKey="another.deb")
+    (folder / "denied/bin/aws").write_text(NOTE + '[ "$2" = signal-resource ]\n')
+    if machine.boot().returncode == 0 or machine.told() != ["FAILURE"] or machine.called("^apt-get"):
+        yield "a right that never comes is not told as a failure"
     fresh(server)
     server.root("ALTER USER 'cvm_admin'@'%' IDENTIFIED BY 'another'")
     machine = Machine(folder / "admin", server)

@@ -8,22 +8,39 @@ import sys
 import mariadb
 
 HOST = mariadb.HOST
+CODE = HOST.parent.parent / "shared/mysql/src"
+# Who may not is refused before the database looks for rows.
 VERBS = {
     "SELECT": "SELECT * FROM cvm.{t}",
-    "INSERT": "INSERT INTO cvm.{t} (id) VALUES ('new')",
-    "UPDATE": "UPDATE cvm.{t} SET note = 'changed'",
-    "DELETE": "DELETE FROM cvm.{t} WHERE id = 'new'",
+    "INSERT": "INSERT INTO cvm.{t} ({k}) SELECT 1 FROM DUAL WHERE FALSE",
+    "UPDATE": "UPDATE cvm.{t} SET {k} = '1' WHERE FALSE",
+    "DELETE": "DELETE FROM cvm.{t}",
     "ALTER": "ALTER TABLE cvm.{t} ADD COLUMN IF NOT EXISTS more INT",
-    "DROP": "DROP TABLE cvm.{t}",
+    "INDEX": "CREATE INDEX IF NOT EXISTS more ON cvm.{t} ({k})",
     "TRUNCATE": "TRUNCATE TABLE cvm.{t}",
+    "DROP": "DROP TABLE cvm.{t}",
     "GRANT": "GRANT SELECT ON cvm.{t} TO 'cvm_auditor'@'%'",
 }
 ALL = {"SELECT", "INSERT", "UPDATE", "DELETE"}
-SERVER = {table: ALL for table in mariadb.TABLES} | {"cvm_devices": {"SELECT", "INSERT", "UPDATE"}, "cvm_trails": {"SELECT", "INSERT"}}
+SERVER = {
+    "_sqlx_migrations": {"SELECT"},
+    "cvm_bundles": ALL,
+    "cvm_dead_letters": ALL,
+    "cvm_devices": {"SELECT", "INSERT", "UPDATE"},
+    "cvm_guard": {"SELECT", "INSERT", "DELETE"},
+    "cvm_marks": {"SELECT", "INSERT", "UPDATE"},
+    "cvm_orders": ALL,
+    "cvm_trails": {"SELECT", "INSERT"},
+}
 AUDITOR = {table: set() for table in mariadb.TABLES}
 AUDITOR |= {table: {"SELECT"} for table in ("cvm_devices", "cvm_trails", "cvm_orders", "cvm_dead_letters")}
-MIGRATE = {table: ALL | {"ALTER", "DROP", "TRUNCATE"} for table in mariadb.TABLES}
+MIGRATE = {table: ALL | {"ALTER", "INDEX", "DROP", "TRUNCATE"} for table in mariadb.TABLES}
 RIGHTS = {"cvm_server": SERVER, "cvm_auditor": AUDITOR, "cvm_migrate": MIGRATE}
+# Rights that no statement of the server asks for, with the reason.
+SPARE = {
+    ("SELECT", "cvm_trails"): "a device's history is read by whoever may see the device",
+    ("SELECT", "_sqlx_migrations"): "asked when it starts",
+}
 # What this test sets otherwise, or the database shows in another form.
 NOT_COMPARED = {"innodb_buffer_pool_size", "log_bin", "require_secure_transport", "skip_name_resolve", "sql_mode", "tls_version"}
 
@@ -38,13 +55,42 @@ def matrix(server):
 def tried(server, user, table):
     """Every verb, of one user on one table."""
     for verb, sql in VERBS.items():
-        server.root(mariadb.MAKE_TABLES + f"DELETE FROM cvm.{table}")
-        done = server.user(user, "secret", sql.format(t=table))
+        done = server.user(user, "secret", sql.format(t=table, k=f"`{mariadb.TABLES[table]}`"))
         denied = "denied" in done.stderr
-        if done.returncode and not denied:
+        # 1364: it may, and would have to name more columns.
+        if done.returncode and not denied and "ERROR 1364" not in done.stderr:
             yield f"{user}, {verb} {table}: {done.stderr}"
         elif denied == (verb in RIGHTS[user][table]):
             yield f"{user} {'may not' if denied else 'may'} {verb} {table}"
+        if verb == "DROP" and not denied:
+            anew(server)
+
+
+def anew(server):
+    """The tables as after a migration; what users may do to them stays."""
+    server.root("DROP DATABASE cvm; CREATE DATABASE cvm")
+    return server.root(mariadb.MAKE_TABLES)
+
+
+def used():
+    """What the server's statements ask for: verb and table. A table that is left open is a queue, of which there are two."""
+    found = set()
+    for path in sorted(CODE.glob("*.rs")):
+        text = re.sub(r"\\\n\s*|`", "", path.read_text(encoding="utf-8").split("#[cfg(test)]")[0])
+        for verb, table in re.findall(r"(INSERT INTO|UPDATE|DELETE FROM|FROM|CREATE|DROP|ALTER|TRUNCATE) (cvm_\w+|_sqlx_\w+|\{(?:table)?\})", text):
+            tables = ["cvm_orders", "cvm_dead_letters"] if table.startswith("{") else [table]
+            found |= {({"INSERT INTO": "INSERT", "DELETE FROM": "DELETE", "FROM": "SELECT"}.get(verb, verb), each) for each in tables}
+        # What it does to a row that is there already.
+        found |= {("UPDATE", table) for table in re.findall(r"INSERT INTO (\w+)[^;]*?ON DUPLICATE KEY UPDATE", text)}
+    return found
+
+
+def needed(asked):
+    """What the server has and what its statements ask for are the same, but for what is named."""
+    have = {(verb, table) for table, verbs in SERVER.items() for verb in verbs}
+    yield from (f"the server asks for {verb} on {table}, which grants.sql does not give" for verb, table in sorted(asked - have))
+    yield from (f"grants.sql gives {verb} on {table}, which the server never asks for" for verb, table in sorted(have - asked - SPARE.keys()))
+    yield from (f"SPARE: {verb} on {table} has its statement by now" for verb, table in sorted(SPARE.keys() & asked - {("SELECT", "_sqlx_migrations")}))
 
 
 def reasons(text):
@@ -94,11 +140,13 @@ def settings(server):
     modes = set(file["mysqld"]["sql_mode"].strip('"').split(","))
     if not modes <= set(shown["sql_mode"].split(",")):
         yield f"database.cnf: sql_mode is {shown['sql_mode']}"
-    if server.root("INSERT INTO cvm.cvm_devices (id) VALUES ('long')").returncode == 0:
+    # Of a table that says nothing of its own.
+    server.root("CREATE TABLE cvm.plain (id VARCHAR(3) PRIMARY KEY)")
+    if server.root("INSERT INTO cvm.plain (id) VALUES ('long')").returncode == 0:
         yield "database.cnf: what is too long is cut"
-    if server.root("INSERT INTO cvm.cvm_devices (id) VALUES ('sn1'), ('SN1')").returncode:
+    if server.root("INSERT INTO cvm.plain (id) VALUES ('sn1'), ('SN1')").returncode:
         yield "database.cnf: sn1 is SN1"
-    server.root("DELETE FROM cvm.cvm_devices")
+    server.root("DROP TABLE cvm.plain")
 
 
 def judge():
@@ -107,6 +155,13 @@ def judge():
     yield from reasons(grants)
     if not list(reasons(grants.replace("\n-- Orders that wait", "\n\n").replace("worker: taken (UPDATE), and done with (DELETE).", ""))):
         yield "a right without a reason is not noticed"
+    asked = used()
+    yield from needed(asked)
+    for more in (("DELETE", "cvm_devices"), ("UPDATE", "cvm_trails")):
+        if not list(needed(asked | {more})):
+            yield f"not noticed: {more}"
+    if not list(needed(asked - {("DELETE", "cvm_bundles")})):
+        yield "not noticed: a right that nobody needs"
     with mariadb.running() as server:
         for name, sql in (("users.sql", users), ("the tables", mariadb.MAKE_TABLES), ("grants.sql", grants), ("grants.sql again", grants)):
             done = server.root(sql)
@@ -119,6 +174,7 @@ def judge():
         for plant in (
             "GRANT DELETE ON cvm.cvm_devices TO 'cvm_server'@'%'",
             "GRANT UPDATE ON cvm.cvm_trails TO 'cvm_server'@'%'",
+            "GRANT UPDATE ON cvm.cvm_guard TO 'cvm_server'@'%'",
             "REVOKE INSERT ON cvm.cvm_guard FROM 'cvm_server'@'%'",
             "GRANT SELECT ON cvm.cvm_guard TO 'cvm_auditor'@'%'",
         ):

@@ -9,9 +9,22 @@ import tempfile
 import time
 
 HOST = pathlib.Path(__file__).resolve().parent.parent.parent / "infra/host"
-# The tables of the host form, and columns enough to try rights on. The real ones are made by `cvm-server migrate`.
-TABLES = ["cvm_backlog_marks", "cvm_bundles", "cvm_dead_letters", "cvm_devices", "cvm_guard", "cvm_orders", "cvm_trails"]
-MAKE_TABLES = "".join(f"CREATE TABLE IF NOT EXISTS cvm.{table} (id VARCHAR(3) PRIMARY KEY, note TEXT);" for table in TABLES)
+# Each table, with its key. They are made by the real migrations, and one is of the tool that carries those out.
+TABLES = {
+    "_sqlx_migrations": "version",
+    "cvm_bundles": "bundle",
+    "cvm_dead_letters": "id",
+    "cvm_devices": "productid",
+    "cvm_guard": "guard",
+    "cvm_marks": "mark",
+    "cvm_orders": "id",
+    "cvm_trails": "productid",
+}
+MIGRATIONS = sorted((HOST.parent.parent / "shared/mysql/migrations").glob("*.sql"))
+MAKE_TABLES = """USE cvm;
+CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY, description TEXT NOT NULL, installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+success BOOLEAN NOT NULL, checksum BLOB NOT NULL, execution_time BIGINT NOT NULL);
+""" + "".join(path.read_text(encoding="utf-8") for path in MIGRATIONS)
 
 
 class Server:

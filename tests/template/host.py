@@ -117,7 +117,7 @@ def database(stack, _region):
         "ManageMasterUserPassword": True,
         "PubliclyAccessible": False,
         "StorageEncrypted": True,
-        "EnableIAMDatabaseAuthentication": "LogInByRole" in stack["Resources"],
+        "EnableIAMDatabaseAuthentication": setting(stack, "database_auth") == '"rds-iam"',
     }
     for key, value in wanted.items():
         if properties.get(key) != value:
@@ -222,6 +222,9 @@ def settings(stack, _region):
 
 def secrets(stack, _region):
     """A role reads one secret in one statement, by its ARN, and the administrator's only where it migrates."""
+    migrates = "ReadAdministratorsPassword" in {statement.get("Sid") for _, _, statement in rules.statements(stack)}
+    if migrates != ("rds!db-" in user_data(stack)):
+        yield "LaunchTemplate: asks for the administrator's password without a right, or has one that it does not use"
     for name, _, statement in rules.statements(stack):
         actions = rules.listed(statement["Action"])
         if not any(action.startswith("secretsmanager:") for action in actions):
@@ -229,8 +232,8 @@ def secrets(stack, _region):
         resources = rules.listed(statement["Resource"])
         if actions != ["secretsmanager:GetSecretValue"] or len(resources) != 1 or "*" in resources[0]:
             yield f"{name}: {', '.join(actions)} on {', '.join(resources)}"
-        if ("rds!db-" in resources[0]) != (name == "Migrate"):
-            yield f"{name}: reads {resources[0]}"
+        if ("rds!db-" in resources[0]) != (statement["Sid"] == "ReadAdministratorsPassword"):
+            yield f"{name}: {statement['Sid']} reads {resources[0]}"
 
 
 def trust(stack, _region):
@@ -278,7 +281,7 @@ def against(stack, serverless):
     services = {"iot", "servicequotas"}
     services |= {"sqs"} if "WorkQueue" in made else set()
     services |= {"s3"} if "Bundles" in made else set()
-    had = rights(stack, {"ServerRole", "UseQueues", "UseBucket"}, services)
+    had = rights(stack, {"ServerRole"}, services)
     wanted = rights(serverless, {"IngestRole", "WorkerRole", "JanitorRole"}, services)
     for right in sorted(had - wanted):
         yield f"same_rights: the server may besides: {' '.join(right)}"
@@ -304,6 +307,15 @@ def rights(stack, owners, services):
 
 def without_condition(resource):
     return {key: value for key, value in resource.items() if key != "Condition"}
+
+
+def same_elsewhere(template, elsewhere):
+    """rights.yaml, for a machine that the template does not make, says what the template says."""
+    issue = next(policy for policy in template["Resources"]["ServerRole"]["Properties"]["Policies"] if policy["PolicyName"] == "issue")
+    if elsewhere["Resources"]["ServerPolicy"]["Properties"]["PolicyDocument"] != issue["PolicyDocument"]:
+        yield "rights.yaml: the policy is not that of the template's role"
+    if elsewhere["Resources"]["DevicePolicy"] != template["Resources"]["DevicePolicy"]:
+        yield "rights.yaml: the devices' policy is not the template's"
 
 
 def same_settings(template, path):

@@ -19,10 +19,10 @@ def planted(template, serverless):
             yield f"host: {rule} lets {plant.__name__} pass"
 
 
-def statement(resources, name, sid):
-    properties = resources[name]["Properties"]
-    documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])] or [properties["PolicyDocument"]]
-    return next(s for document in documents for s in document["Statement"] if s["Sid"] == sid)
+def statement(resources, sid):
+    """A statement of the role, also of one that depends on a condition."""
+    policies = [policy.get("Fn::If", [None, policy])[1] for policy in resources["ServerRole"]["Properties"]["Policies"]]
+    return next(s for policy in policies for s in policy["PolicyDocument"]["Statement"] if s["Sid"] == sid)
 
 
 def user_data(resources, old, new):
@@ -32,23 +32,23 @@ def user_data(resources, old, new):
 
 
 def a_right_too_many(resources):
-    statement(resources, "ServerRole", "Issue")["Action"].append("iot:ListThings")
+    statement(resources, "Issue")["Action"].append("iot:ListThings")
 
 
 def a_right_too_few(resources):
-    statement(resources, "ServerRole", "BindAndRetire")["Action"].remove("iot:DetachPolicy")
+    statement(resources, "BindAndRetire")["Action"].remove("iot:DetachPolicy")
 
 
 def a_wider_right(resources):
-    statement(resources, "UseBucket", "StageHandOutAndShredBundles")["Resource"] = {"Fn::Sub": "${Bundles.Arn}/*"}
+    statement(resources, "StageHandOutAndShredBundles")["Resource"] = {"Fn::Sub": "${Bundles.Arn}/*"}
 
 
 def a_key_through_anything(resources):
-    statement(resources, "UseQueues", "UseKeyThroughQueues")["Condition"]["StringLike"]["kms:ViaService"] = "*"
+    statement(resources, "UseKeyThroughQueues")["Condition"]["StringLike"]["kms:ViaService"] = "*"
 
 
 def a_key_used_directly(resources):
-    del statement(resources, "UseQueues", "UseKeyThroughQueues")["Condition"]
+    del statement(resources, "UseKeyThroughQueues")["Condition"]
 
 
 def another_device_policy(resources):
@@ -64,7 +64,7 @@ def a_versioned_bucket(resources):
 
 
 def an_arn_of_the_commercial_partition(resources):
-    statement(resources, "ServerRole", "FetchPackage")["Resource"] = {"Fn::Sub": "arn:aws:s3:::${PackageBucket}/${PackageKey}"}
+    statement(resources, "FetchPackage")["Resource"] = {"Fn::Sub": "arn:aws:s3:::${PackageBucket}/${PackageKey}"}
 
 
 def a_host_of_the_commercial_partition(resources):
@@ -174,12 +174,17 @@ def a_variable_that_is_none(resources):
 
 
 def all_secrets(resources):
-    statement(resources, "LogInByPassword", "ReadOwnPassword")["Resource"] = "*"
+    statement(resources, "ReadOwnPassword")["Resource"] = "*"
+
+
+def the_administrators_password_under_another_name(resources):
+    statement(resources, "ReadOwnPassword")["Resource"] = {"Fn::GetAtt": ["Database", "MasterUserSecret.SecretArn"]}
 
 
 def the_administrators_password_for_good(resources):
-    resources["EndTls"]["Properties"]["PolicyDocument"]["Statement"][0]["Resource"] = {"Fn::GetAtt": ["Database", "MasterUserSecret.SecretArn"]}
-    resources["EndTls"].pop("Condition")
+    for policy in resources["ServerRole"]["Properties"]["Policies"]:
+        if policy.get("Fn::If", [""])[0] == "Migrates":
+            policy["Fn::If"][0] = "MakesDatabase"
 
 
 def a_role_for_all(resources):
@@ -226,7 +231,8 @@ MISTAKES = [
     ("settings", "us-east-1", 0, a_setting_twice),
     ("settings", "us-east-1", 0, a_variable_that_is_none),
     ("secrets", "us-east-1", 2, all_secrets),
-    ("secrets", "us-east-1", 0, the_administrators_password_for_good),
+    ("secrets", "us-east-1", 2, the_administrators_password_under_another_name),
+    ("secrets", "us-east-1", 2, the_administrators_password_for_good),
     ("trust", "us-east-1", 0, a_role_for_all),
     ("alarms", "us-east-1", 0, an_alarm_for_nobody),
 ]

@@ -66,11 +66,13 @@ def host_form(serverless):
     template = render.load(path)
     if "--write-parameters" in sys.argv:
         page.write_text(parameters.page(template, parameters.HOST), encoding="utf-8")
-    wrong = [f"{line}" for line in source.literals(path.read_text(encoding="utf-8"), ["DatabaseCas"])]
+    wrong = list(source.literals(path.read_text(encoding="utf-8"), ["DatabaseCas"]))
     wrong += source.parameters(template, HOST_ASKS)
     wrong += parameters.drift(template, page, parameters.HOST)
-    wrong += parameters.mentions(template, path.with_name("DEPLOY.md").read_text(encoding="utf-8"))
+    text = path.with_name("DEPLOY.md").read_text(encoding="utf-8")
+    wrong += parameters.mentions(template, re.sub(r"(?ms)^ *```ini\n.*?```", "", text))  # what systemd is told has this form, too
     wrong += host.same_settings(template, path.with_name("database.cnf"))
+    wrong += host.same_elsewhere(template, render.load(path.with_name("rights.yaml")))
     used = set()
     for region in render.REGIONS:
         for index, chosen in enumerate(host.parameters(region)):

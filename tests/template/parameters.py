@@ -8,7 +8,7 @@ import re
 import source
 
 # `Name=value` in prose; the AWS CLI's own words for it aside.
-MENTION = re.compile(r"\b(?!ParameterKey|ParameterValue)([A-Z][a-z]+[A-Z]\w+|Workers|Orphans|Reprovision|Architecture)=(\w*)")
+MENTION = re.compile(r"\b(?!ParameterKey|ParameterValue)([A-Z][a-z]+[A-Z]\w+|Workers|Orphans|Reprovision|Architecture)=((?:\w|-(?=\w))*)")
 
 HEAD = """# Parameters
 
