@@ -140,7 +140,7 @@ def first_boot(folder, server):
         if (server.user("cvm_server", OWN, sql).returncode == 0) != may:
             yield f"first boot: the server {'may not' if may else 'may'}: {sql}"
     password = folder / "etc/cvm/database-password"
-    if password.read_text().rstrip("\n") != OWN or stat.S_IMODE(password.stat().st_mode) != 0o600:
+    if password.read_text() != OWN or stat.S_IMODE(password.stat().st_mode) != 0o600:
         yield "first boot: the server's password is not where it should be, or not root's alone"
     if machine.holding(ADMIN) or (folder / "run/cvm-boot").exists():
         yield f"first boot: the administrator's password is in {machine.holding(ADMIN)}"
