@@ -47,11 +47,7 @@ impl Asked {
     pub fn from_event(event: ApiGatewayV2httpRequest) -> Result<Self, Refused> {
         let path = event.raw_path.unwrap_or_default();
         let query = Query::new(event.raw_query_string.unwrap_or_default());
-        // A token in a URL ends up in logs, so no call takes a query but the one whose firmware is out
-        // there; whether that one is answered at all, its route decides.
-        if !query.is_empty() && path != GETCERT_PATH {
-            return Err(Malformed::new("query", "must be empty").into());
-        }
+        query.fits(&path)?;
         let text = Zeroizing::new(event.body.unwrap_or_default());
         Ok(Self {
             method: event.request_context.http.method,
@@ -92,6 +88,16 @@ impl Query {
     /// Takes a query as it was sent, without the question mark.
     pub fn new(query: String) -> Self {
         Self(Zeroizing::new(query))
+    }
+
+    /// Refuses a query that the path does not take. A token in a URL ends up in logs, so no call takes one but that whose
+    /// firmware is out there; whether that one is answered at all, its route decides.
+    pub fn fits(&self, path: &str) -> Result<(), Refused> {
+        if self.is_empty() || path == GETCERT_PATH {
+            Ok(())
+        } else {
+            Err(Malformed::new("query", "must be empty").into())
+        }
     }
 
     /// Whether there is none.

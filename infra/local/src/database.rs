@@ -87,7 +87,8 @@ impl Drop for MariaDb {
     }
 }
 
-fn free_port() -> Result<u16, Error> {
+/// A port on the loopback address that nobody has.
+pub(crate) fn free_port() -> Result<u16, Error> {
     let refuse = |error: std::io::Error| Error::Database(error.to_string());
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(refuse)?;
     Ok(listener.local_addr().map_err(refuse)?.port())

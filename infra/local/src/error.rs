@@ -40,6 +40,9 @@ pub enum Error {
     /// The emulator did not come up.
     #[error("the emulator did not start: {0}")]
     Emulator(String),
+    /// A server of the host form did not come up.
+    #[error("cvm-server: {0}")]
+    Host(String),
     /// The virtual environment cannot be made.
     #[error("pip cannot install the emulator (is there a network?): {cause}; see {}", log.display())]
     Pip {

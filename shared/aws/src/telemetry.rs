@@ -7,8 +7,15 @@ use std::io;
 
 use tracing::Level;
 use tracing::Subscriber;
+use tracing_subscriber::Registry;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::Layer;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::Format;
+use tracing_subscriber::fmt::format::Json;
+use tracing_subscriber::fmt::format::JsonFields;
+use tracing_subscriber::fmt::time::FormatTime;
+use tracing_subscriber::layer::Layered;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -16,11 +23,14 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 const LEVEL: &str = "AWS_LAMBDA_LOG_LEVEL";
 
 /// Our crates and programs.
-const OURS: [&str; 9] = [
+const OURS: [&str; 12] = [
     "cvm_shared",
     "cvm_aws",
+    "cvm_host",
     "cvm_ingest",
     "cvm_ledger",
+    "cvm_mysql",
+    "cvm_server",
     "cvm_worker",
     "ingest",
     "worker",
@@ -37,26 +47,40 @@ pub fn init(vars: impl IntoIterator<Item = (String, String)>) -> Level {
     let level = level
         .and_then(|(_, level)| level.parse().ok())
         .unwrap_or(Level::INFO);
-    // A second subscriber is refused: the first one goes on.
-    let _ = subscriber(level, io::stdout).try_init();
+    // A second subscriber is refused: the first one goes on. CloudWatch stamps each line.
+    let _ = subscriber(level, lines(io::stdout).without_time()).try_init();
     level
 }
 
-fn subscriber<W>(level: Level, writer: W) -> impl Subscriber
-where
-    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
-{
-    let ours = OURS.map(|target| (target, level));
-    let filter = Targets::new().with_default(Level::WARN).with_targets(ours);
-    let lines = tracing_subscriber::fmt::layer()
+/// The same for a host, where nobody else stamps a line.
+pub fn start(level: Level) {
+    let _ = subscriber(level, lines(io::stdout)).try_init();
+}
+
+fn lines<S, W: for<'a> MakeWriter<'a> + 'static>(
+    writer: W,
+) -> Layer<S, JsonFields, Format<Json>, W> {
+    tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         // Its fields say whose line it is: `span.request`.
         .with_current_span(true)
         .with_span_list(false)
-        // CloudWatch stamps each line.
-        .without_time()
-        .with_writer(writer);
+        .with_writer(writer)
+}
+
+type Filtered = Layered<Targets, Registry>;
+
+fn subscriber<T, W>(
+    level: Level,
+    lines: Layer<Filtered, JsonFields, Format<Json, T>, W>,
+) -> impl Subscriber
+where
+    T: FormatTime + Send + Sync + 'static,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let ours = OURS.map(|target| (target, level));
+    let filter = Targets::new().with_default(Level::WARN).with_targets(ours);
     tracing_subscriber::registry().with(filter).with(lines)
 }
 
@@ -83,7 +107,7 @@ mod tests {
     fn a_line_says_whose_it_is_at_any_level() {
         let page = Page::default();
         let writer = page.clone();
-        let logs = subscriber(Level::ERROR, move || writer.clone());
+        let logs = subscriber(Level::ERROR, lines(move || writer.clone()));
         tracing::subscriber::with_default(logs, || {
             let span = tracing::error_span!("order", request = tracing::field::Empty);
             let _within = span.enter();
@@ -101,7 +125,7 @@ mod tests {
     fn even_at_trace_nobody_elses_bodies_are_printed() {
         let page = Page::default();
         let writer = page.clone();
-        let logs = subscriber(Level::TRACE, move || writer.clone());
+        let logs = subscriber(Level::TRACE, lines(move || writer.clone()));
         tracing::subscriber::with_default(logs, || {
             tracing::trace!(target: "aws_smithy_runtime::client", body = "hunter2", "request");
             tracing::debug!(target: "lambda_runtime::layers", body = "hunter2", "event");

@@ -1,5 +1,6 @@
 //! The connection to the database: encrypted, strict, and with a bound on everything.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::sync::Arc;
@@ -55,6 +56,39 @@ pub struct DatabaseTerms {
     pub connections: u32,
     /// How long a call waits for a free connection.
     pub patience: Duration,
+}
+
+/// Whom the database lets in, and where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The database's host.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The user.
+    pub user: String,
+}
+
+impl DatabaseTerms {
+    /// The account of this address.
+    pub fn account(&self) -> Result<Account, DatabaseError> {
+        let options = connect_options(self)?;
+        Ok(Account {
+            host: options.get_host().to_owned(),
+            port: options.get_port(),
+            user: options.get_username().to_owned(),
+        })
+    }
+
+    /// Whether the way does not leave this machine: a socket, or a loopback address.
+    pub fn is_local(&self) -> bool {
+        let Ok(options) = MySqlConnectOptions::from_str(&self.url) else {
+            return false;
+        };
+        let host = options.get_host();
+        let is_loopback = host.parse::<IpAddr>().is_ok_and(|host| host.is_loopback());
+        options.get_socket().is_some() || host == "localhost" || is_loopback
+    }
 }
 
 /// Why there is no database to work with.

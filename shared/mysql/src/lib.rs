@@ -22,6 +22,7 @@ pub mod classify;
 pub mod database;
 pub mod guard;
 pub mod links;
+pub mod lock;
 pub mod queue;
 pub mod registry;
 pub mod row;
