@@ -1,7 +1,8 @@
 """A server's boot from the template: its script, run here against a real MariaDB, with stand-ins for AWS. Run by `check`.
 
 What the script writes goes into a folder, and what it calls of the machine (apt-get, systemctl, chown) only notes that it
-was called. `mariadb`, `jq` and `sha256sum` are the real ones, and so is what they do to the database.
+was called. `mariadb`, `jq` and `sha256sum` are the real ones, and so is what they do to the database. With HOST_CHECK_BINARY,
+that program migrates, and judges the server.toml of every set of parameters; otherwise a stand-in does.
 """
 
 import hashlib
@@ -24,6 +25,7 @@ HOST = mariadb.HOST
 REGION = "us-east-1"
 PACKAGE = b"a package\n"
 ADMIN, OWN = "Adm1n'$`\\x;#\"", "Serv3rsOwnPassw0rd"  # RDS makes passwords with nearly every sign
+BINARY = os.environ.get("HOST_CHECK_BINARY")
 # What stands in for a command: each notes its words in $CALLS.
 NOTE = '#!/bin/sh\nprintf "%s\\n" "$(basename "$0") $*" >> "$CALLS"\n'
 STANDINS = {
@@ -54,6 +56,9 @@ sql --execute "SELECT 1 FROM cvm.cvm_bundles" || sql < "$TABLES"
 """,
 }
 
+if BINARY:
+    STANDINS["cvm-server"] = f'[ -z "$MIGRATION_FAILS" ] || exit 1\nexec {BINARY} "$@"\n'
+
 
 class Machine:
     """A fresh machine: a folder with what cloud-init has written, and the stand-ins."""
@@ -66,6 +71,18 @@ class Machine:
         for place in ("etc/cvm/tls", "run", "cloud/data", "sbin", "bin", "secrets"):
             (folder / place).mkdir(parents=True)
         (folder / "cloud/data/instance-id").write_text("i-0123456789abcdef0")
+        self.environment = os.environ | {
+            "CA": str(server.ca),
+            "CALLS": str(self.calls),
+            "MYSQL_TCP_PORT": str(server.port),
+            "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
+            "SECRETS": str(folder / "secrets"),
+            "TABLES": str(folder / "tables.sql"),
+            "DENIED_AT_FIRST": "",
+            "NOBODY_WAITS": "",
+            "NEVER_READY": "",
+            "MIGRATION_FAILS": "",
+        }
         (folder / "tables.sql").write_text(mariadb.MAKE_TABLES)
         self.calls.touch()
         for name, more in STANDINS.items():
@@ -84,24 +101,13 @@ class Machine:
         }
         for name, value in secrets.items():
             (folder / "secrets" / name).write_text(json.dumps(value) + "\n")
-        self.environment = os.environ | {
-            "CA": str(server.ca),
-            "CALLS": str(self.calls),
-            "MYSQL_TCP_PORT": str(server.port),
-            "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
-            "SECRETS": str(folder / "secrets"),
-            "TABLES": str(folder / "tables.sql"),
-            "DENIED_AT_FIRST": "",
-            "NOBODY_WAITS": "",
-            "NEVER_READY": "",
-            "MIGRATION_FAILS": "",
-        }
 
     def moved(self, script):
         """The script with its places in the folder, and the database on this machine."""
         for old, new in (("/etc/cvm", "etc/cvm"), ("/run/cvm-boot", "run/cvm-boot"), ("/usr/local/sbin", "sbin"), ("/var/lib/cloud", "cloud")):
             script = script.replace(old, str(self.folder / new))
         script = script.replace("/usr/share/cvm-server", str(HOST))
+        script = script.replace(":3306/", f":{self.environment['MYSQL_TCP_PORT']}/")
         return re.sub(r"cvm-Database-[a-z0-9A-Z.-]+\.rds\.amazonaws\.com|mysql\.example\.com", "127.0.0.1", script)
 
     def boot(self, **environment):
@@ -225,13 +231,29 @@ def by_role(folder, server):
         yield "by role: the user has no plugin"
 
 
+def settings():
+    """The server takes what the template writes, and says no to what it does not know."""
+    template = render.load(HOST / "template.yaml")
+    for region in ("us-east-1", "cn-north-1", "us-gov-west-1"):
+        for number, chosen in enumerate(host.parameters(region)):
+            text = "\n".join(host.server_toml(host.user_data(render.render(template, region, chosen))))
+            for more, right in (("", True), ("\nunheard_of = 1", False)):
+                with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+                    file.write(text + more)
+                    file.flush()
+                    told = dict(word.split("=") for word in chosen.get("MoreSettings", "").split())
+                    done = subprocess.run([BINARY, "--check-config", "--config", file.name], env=told, capture_output=True, text=True)
+                if (done.returncode == 0) != right:
+                    yield f"server.toml, {region}, parameters {number}{more}: {done.stdout}{done.stderr}"
+
+
 def main():
-    wrong = []
+    wrong = list(settings()) if BINARY else []
     with mariadb.running() as server:
         for number, part in enumerate((first_boot, no_migration, what_fails, by_role)):
             with tempfile.TemporaryDirectory(prefix=f"boot-{number}-") as folder:
                 wrong += part(pathlib.Path(folder), server)
-    print("\n".join(wrong) if wrong else "boots, fails where it should, keeps passwords to itself")
+    print("\n".join(wrong) if wrong else f"{'with the server itself, ' if BINARY else ''}boots, fails where it should, keeps passwords to itself")
     sys.exit(bool(wrong))
 
 

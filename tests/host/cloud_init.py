@@ -29,8 +29,8 @@ def judge(text):
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "user-data.yaml"
         path.write_text(text, encoding="utf-8")
-        command = [os.environ["CVM_HOST_CLOUD_INIT_PYTHON"], "-m", "cloudinit.cmd.main", "schema", "--config-file", path]
-        done = subprocess.run(command, cwd=os.environ["CVM_HOST_CLOUD_INIT"], capture_output=True, text=True)
+        command = [os.environ["HOST_CHECK_CLOUD_INIT_PYTHON"], "-m", "cloudinit.cmd.main", "schema", "--config-file", path]
+        done = subprocess.run(command, cwd=os.environ["HOST_CHECK_CLOUD_INIT"], capture_output=True, text=True)
         if done.returncode or "Valid" not in done.stdout + done.stderr:
             yield f"schema: {done.stdout}{done.stderr}"
             return

@@ -8,7 +8,7 @@ import sys
 import mariadb
 
 HOST = mariadb.HOST
-CODE = HOST.parent.parent / "shared/mysql/src"
+CODE = [*(HOST.parent.parent / "shared/mysql/src").glob("*.rs"), *(HOST / "src").glob("*.rs")]
 # Who may not is refused before the database looks for rows.
 VERBS = {
     "SELECT": "SELECT * FROM cvm.{t}",
@@ -75,7 +75,7 @@ def anew(server):
 def used():
     """What the server's statements ask for: verb and table. A table that is left open is a queue, of which there are two."""
     found = set()
-    for path in sorted(CODE.glob("*.rs")):
+    for path in sorted(CODE):
         text = re.sub(r"\\\n\s*|`", "", path.read_text(encoding="utf-8").split("#[cfg(test)]")[0])
         for verb, table in re.findall(r"(INSERT INTO|UPDATE|DELETE FROM|FROM|CREATE|DROP|ALTER|TRUNCATE) (cvm_\w+|_sqlx_\w+|\{(?:table)?\})", text):
             tables = ["cvm_orders", "cvm_dead_letters"] if table.startswith("{") else [table]

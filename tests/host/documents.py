@@ -48,7 +48,9 @@ def links(text, page=PAGE):
 def names(text):
     """Settings, installed files and alarms that are named are there; every alarm has its row."""
     for name in re.findall(r"`([a-z]+(?:_[a-z]+)*)(?: = [^`]*)?`", text):
-        if "_" in name and name not in host.SETTINGS | {"credential_process", "cvm_admin", "cvm_server"}:
+        if name.startswith("cvm_") and name not in metrics() | {"cvm_admin", "cvm_server"}:
+            yield f"there is no metric {name}"
+        elif "_" in name and not name.startswith("cvm_") and name not in host.SETTINGS | {"credential_process"}:
             yield f"there is no setting {name}"
     for name in re.findall(r"CVM_([A-Z]+(?:_[A-Z]+)+)", text):
         if name.lower() not in host.SETTINGS:
@@ -67,6 +69,14 @@ def names(text):
     for output in re.findall(r"outputs? `(\w+)`", text):
         if not re.search(rf"^  {output}:\n(?:    Condition: .*\n)?    Description: ", template, re.MULTILINE):
             yield f"there is no output {output}"
+
+
+def metrics():
+    """The server's metrics: its own, and those that the functions have as well, by the other name."""
+    own = re.findall(r'"(cvm_\w+)"', (mariadb.HOST / "src/prometheus.rs").read_text(encoding="utf-8"))
+    shared = (mariadb.HOST.parent.parent / "shared/aws/src/meters.rs").read_text(encoding="utf-8")
+    named = re.findall(r'"([A-Z][A-Za-z]+)"', shared)
+    return set(own) | {"cvm" + re.sub(r"[A-Z]", lambda letter: "_" + letter.group().lower(), name) + "_total" for name in named}
 
 
 def shell(text):
@@ -129,6 +139,7 @@ PLANTS = [
     (links, "](server.toml)", "](server.conf)"),
     (links, "#changing-a-stack", "#changing-stacks"),
     (names, "`admin_listen`", "`admin_port`"),
+    (names, "`cvm_dead_letters`", "`cvm_deadletters`"),
     (names, "CVM_DATABASE_URL", "CVM_DATABASE_ADDRESS"),
     (names, "/usr/share/cvm-server/grants.sql", "/usr/share/cvm-server/rights.sql"),
     (names, "| `NoServerAlarm` |", "| `NoServersAlarm` |"),

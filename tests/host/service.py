@@ -2,17 +2,21 @@
 
 A systemd runs as the first process of a namespace of its own, over this machine's files with a layer on top; it knows the
 unit as it ships, and the folders that the package makes. The server is a stand-in that says what it sees. With
-CVM_HOST_BINARY, that program is started in its place, and what it says is printed: whether it can live with the unit.
+HOST_CHECK_BINARY, that program is started in its place as well, as the least of users on a real MariaDB: it must come up,
+answer, and end in peace.
 """
 
 import concurrent.futures
 import os
 import pathlib
 import re
+import socket
 import subprocess
 import sys
 import tempfile
 import time
+
+import mariadb
 
 HOST = pathlib.Path(__file__).resolve().parent.parent.parent / "infra/host"
 UNIT = HOST / "cvm-server.service"
@@ -56,7 +60,7 @@ install -m 0640 -g 987 /dev/null /etc/cvm/tls/key
 echo AWS_REGION=nowhere-1 > /etc/cvm/environment
 echo "$VERDICT" > /etc/cvm/verdict
 [ -z "$PASSWORD" ] || { printf %s "$PASSWORD" > /etc/cvm/database-password; chmod 0600 /etc/cvm/database-password; }
-[ ! -e "$W/server.toml" ] || cp "$W/server.toml" /etc/cvm/server.toml
+cp "$W"/etc/* /etc/cvm/ 2>/dev/null || true
 install -m 0755 "$W/cvm-server" /usr/bin/cvm-server
 export SYSTEMD_UNIT_PATH="$W/units" container=docker
 exec /lib/systemd/systemd --system --unit=cvm-server.service --log-target=console
@@ -66,7 +70,7 @@ exec /lib/systemd/systemd --system --unit=cvm-server.service --log-target=consol
 class Systemd:
     """A systemd with this unit; `log` is what the server has said."""
 
-    def __init__(self, unit, server, password="", verdict=0):
+    def __init__(self, unit, server, password="", verdict=0, files=None):
         self.folder = tempfile.TemporaryDirectory(prefix="cvm-systemd-")
         work = pathlib.Path(self.folder.name)
         work.chmod(0o755)
@@ -78,9 +82,9 @@ class Systemd:
             (units / f"{target}.target").write_text(f"[Unit]\nDescription={target}\n")
         (work / "cvm-server").write_bytes(server)
         (work / "log").touch()
-        settings = os.environ.get("CVM_HOST_SETTINGS")
-        if settings:
-            (work / "server.toml").write_text(pathlib.Path(settings).read_text())
+        (work / "etc").mkdir()
+        for name, text in (files or {}).items():
+            (work / "etc" / name).write_text(text)
         self.work = work
         environment = {"PATH": os.environ["PATH"], "W": str(work), "PASSWORD": password, "VERDICT": str(verdict)}
         command = ["unshare", "--kill-child", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-c", ENTER]
@@ -140,16 +144,67 @@ def judge(unit):
         systemd.inside("pkill", "-KILL", "-u", "987")
         if not systemd.wait("ready\n", times=2):
             yield "a server that was killed does not come back"
-        systemd.inside("systemctl", "stop", "cvm-server")
-        shown = systemd.inside("systemctl", "show", "cvm-server", "--property=Result,ExecMainStatus,ActiveState").stdout.split()
-        if "stopped\n" not in systemd.log or {"Result=success", "ExecMainStatus=0", "ActiveState=inactive"} - set(shown):
-            yield f"SIGTERM: {shown} {systemd.log[-200:]}"
+        yield from stopped(systemd)
+        if "stopped\n" not in systemd.log:
+            yield f"SIGTERM does not come to the server: {systemd.log[-200:]}"
     with Systemd(unit, server) as systemd:
         if not systemd.wait("password none\n"):
             yield f"without a password there is no server: {systemd.why()}"
     with Systemd(unit, server, verdict=1) as systemd:
         if not systemd.wait("checked", times=2) or "started" in systemd.log:
             yield "a server starts whose settings are wrong, or is not tried again"
+
+
+def stopped(systemd):
+    """What is wrong with how the server ends."""
+    systemd.inside("systemctl", "stop", "cvm-server")
+    shown = systemd.inside("systemctl", "show", "cvm-server", "--property=Result,ExecMainStatus,ActiveState").stdout.split()
+    if {"Result=success", "ExecMainStatus=0", "ActiveState=inactive"} - set(shown):
+        yield f"SIGTERM: {shown} {systemd.log[-500:]}"
+
+
+def real(unit, binary):
+    """The server itself under this unit, with the rights that grants.sql gives it and no other."""
+    sql = lambda name: (HOST / name).read_text(encoding="utf-8")
+    with mariadb.running() as database:
+        opened = "".join(f"ALTER USER '{user}'@'%' IDENTIFIED BY 'secret' ACCOUNT UNLOCK;" for user in ("cvm_server", "cvm_migrate"))
+        database.root(sql("users.sql") + opened)
+        (database.folder / "password").write_text("secret\n")
+        ports = free_ports()
+        url = f"mysql://{{}}@127.0.0.1:{database.port}/cvm"
+        server_toml = (
+            f'public_host = "cvm.example.com"\nlisten = "127.0.0.1:{ports[0]}"\nbehind_proxy = true\nadmin_listen = "127.0.0.1:{ports[1]}"\n'
+            f'database_url = "{url.format("cvm_server")}"\ndatabase_ca = "/etc/cvm/database-ca.pem"\niot_rate = 10\n'
+            'database_password_file = "/run/credentials/cvm-server.service/database-password"\n'
+        )
+        told = {"CVM_PUBLIC_HOST": "cvm.example.com", "CVM_BEHIND_PROXY": "true", "CVM_DATABASE_URL": url.format("cvm_migrate")}
+        told |= {"CVM_DATABASE_CA": str(database.ca), "CVM_DATABASE_PASSWORD_FILE": str(database.folder / "password"), "AWS_REGION": "nowhere-1"}
+        migrated = subprocess.run([binary, "migrate"], env=told, capture_output=True, text=True)
+        granted = database.root(sql("grants.sql"))
+        if migrated.returncode or granted.returncode:
+            yield f"migrate: {migrated.stdout}{migrated.stderr}{granted.stderr}"
+            return
+        files = {"server.toml": server_toml, "database-ca.pem": database.ca.read_text()}
+        with Systemd(unit, pathlib.Path(binary).read_bytes(), password="secret", files=files) as systemd:
+            get = ["curl", "--silent", "--show-error", "--fail", "--retry", "40", "--retry-delay", "1", "--retry-all-errors"]
+            for url in (f"http://127.0.0.1:{ports[1]}/readyz", f"http://127.0.0.1:{ports[1]}/metrics", f"http://127.0.0.1:{ports[0]}/v1/nonce"):
+                answered = subprocess.run([*get, url], capture_output=True, text=True)
+                if answered.returncode:
+                    yield f"{url}: {answered.stderr[-300:]} {systemd.why()}"
+                    return
+            for line in systemd.log.splitlines():
+                if "denied" in line.lower() and "command" in line.lower():
+                    yield f"a right is missing: {line}"
+            yield from stopped(systemd)
+            if "stopped" not in systemd.log:
+                yield f"the server was killed: {systemd.log[-500:]}"
+
+
+def free_ports():
+    with socket.socket() as one, socket.socket() as other:
+        for each in (one, other):
+            each.bind(("127.0.0.1", 0))
+        return one.getsockname()[1], other.getsockname()[1]
 
 
 PLANTS = [
@@ -178,17 +233,14 @@ def main():
         print("not tried: no namespaces on this machine")
         return
     unit = UNIT.read_text(encoding="utf-8")
-    binary = os.environ.get("CVM_HOST_BINARY")
-    if binary:
-        with Systemd(unit, pathlib.Path(binary).read_bytes(), password=os.environ.get("CVM_HOST_PASSWORD", "")) as systemd:
-            systemd.wait("\n", times=1000, seconds=int(os.environ.get("CVM_HOST_SECONDS", "10")))
-            print(systemd.why())
-        return
     wrong = list(judge(unit))
     if not wrong:
         with concurrent.futures.ThreadPoolExecutor(len(PLANTS)) as pool:
             wrong += filter(None, pool.map(lambda plant: missed(unit, *plant), PLANTS))
-    print("\n".join(wrong) if wrong else f"{len(PLANTS)} planted mistakes found, no other")
+    binary = os.environ.get("HOST_CHECK_BINARY")
+    if binary:
+        wrong += real(unit, binary)
+    print("\n".join(wrong) if wrong else f"{'the server itself; ' if binary else ''}{len(PLANTS)} planted mistakes found, no other")
     sys.exit(bool(wrong))
 
 

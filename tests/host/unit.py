@@ -99,7 +99,7 @@ def main():
         elif not judge(text.replace(old, new)):
             wrong.append(f"{old!r} -> {new!r} is not noticed")
     credential = "/run/credentials/cvm-server.service/database-password"
-    for path in (UNIT.with_name("server.toml"), UNIT.with_name("user-data.yaml"), UNIT.with_name("template.yaml")):
+    for path in map(UNIT.with_name, ("DEPLOY.md", "user-data.yaml", "template.yaml")):
         if credential not in path.read_text(encoding="utf-8"):
             wrong.append(f"{path.name}: the password is not where the unit puts it")
     print("\n".join(wrong) if wrong else f"exposure {exposure(text)}, at most {THRESHOLD / 10}")

@@ -7,6 +7,7 @@ the sum of the others, `same_parts` holds what both templates have to each other
 import base64
 import configparser
 import json
+import pathlib
 import re
 
 import rules
@@ -33,15 +34,9 @@ SAME = (
     "WorkQueue",
     "WorkQueueTlsOnly",
 )
-# The keys of server.toml. What the server does not know it refuses, and then no server boots.
-SETTINGS = set(
-    """listen tls_certificate tls_key behind_proxy public_host admin_listen database_url database_ca database_auth
-    database_password_file database_tls database_connections queue queue_url dead_letter_queue_url vault bucket kms_key_arn
-    partition workers servers iot_rate lease_seconds run_seconds visibility_seconds max_receives bundle_days
-    creates_per_day poll_seconds polls_per_second presign_seconds reprovision grace_hours weak_secrets legacy_api
-    legacy_wait_seconds trust_anchors_pem stuck_seconds sweep_seconds orphans account_is_ours shutdown_seconds
-    log_level""".split()
-)
+INFRA = pathlib.Path(__file__).resolve().parent.parent.parent / "infra"
+# The keys of server.toml, by the server's own list. What it does not know it refuses, and then no server boots.
+SETTINGS = set(re.findall(r'\b(?:may|must)\(\s*"([a-z_]+)"', (INFRA / "host/src/settings.rs").read_text(encoding="utf-8")))
 SETTING = re.compile(r'([a-z_]+) = ("[^"\\]*"|[0-9]+|true|false)')
 USER_DATA_LIMIT = 16384
 
