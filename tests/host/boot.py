@@ -231,6 +231,20 @@ def by_role(folder, server):
         yield "by role: the user has no plugin"
 
 
+def after_a_later_version(folder, server):
+    """An older server boots on the tables of a newer one, as when a deployment is taken back."""
+    fresh(server)
+    if not BINARY or Machine(folder / "first", server).boot().returncode:
+        return
+    server.root("INSERT INTO cvm._sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9999, 'later', 1, '', 1)")
+    machine = Machine(folder / "older", server)
+    machine.boot()
+    # FIXME: SUCCESS it must be. `cvm-server migrate` refuses tables that have been through a step which it does not know,
+    # though serving on them is right (`check_tables`).
+    if machine.told() != ["FAILURE"]:
+        yield "an older server boots on newer tables by now: this test must ask for it"
+
+
 def settings():
     """The server takes what the template writes, and says no to what it does not know."""
     template = render.load(HOST / "template.yaml")
@@ -250,7 +264,7 @@ def settings():
 def main():
     wrong = list(settings()) if BINARY else []
     with mariadb.running() as server:
-        for number, part in enumerate((first_boot, no_migration, what_fails, by_role)):
+        for number, part in enumerate((first_boot, no_migration, what_fails, by_role, after_a_later_version)):
             with tempfile.TemporaryDirectory(prefix=f"boot-{number}-") as folder:
                 wrong += part(pathlib.Path(folder), server)
     print("\n".join(wrong) if wrong else f"{'with the server itself, ' if BINARY else ''}boots, fails where it should, keeps passwords to itself")
