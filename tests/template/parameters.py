@@ -1,4 +1,4 @@
-"""infra/PARAMETERS.md: the template's parameters for people, made from the template and held to it.
+"""infra/PARAMETERS.md and infra/host/PARAMETERS.md: the templates' parameters for people, made from and held to them.
 
     tests/template/check --write-parameters
 """
@@ -8,7 +8,7 @@ import re
 import source
 
 # `Name=value` in prose; the AWS CLI's own words for it aside.
-MENTION = re.compile(r"\b(?!ParameterKey|ParameterValue)([A-Z][a-z]+[A-Z]\w+|Workers|Orphans|Reprovision|Architecture)=(\w*)")
+MENTION = re.compile(r"\b(?!ParameterKey|ParameterValue)([A-Z][a-z]+[A-Z]\w+|Workers|Orphans|Reprovision|Architecture)=((?:\w|-(?=\w))*)")
 
 HEAD = """# Parameters
 
@@ -16,10 +16,16 @@ Made from `template.yaml` by `tests/template/check --write-parameters`; the same
 them: `sam deploy --guided` asks for each, `--parameter-overrides Workers=8 LogLevel=DEBUG` sets some.
 """
 
+HOST = """# Parameters of the host form
 
-def page(template):
+Made from `template.yaml` by `tests/template/check --write-parameters`; the same check says when the two differ. How to set
+them: `--parameter-overrides MinServers=3 LogLevel=debug`. What has no default must be given.
+"""
+
+
+def page(template, head=HEAD):
     """The page, as it should be."""
-    parts = [HEAD]
+    parts = [head]
     for group in source.groups(template):
         parts.append(f"\n## {group['Label']['default']}\n\n| parameter | default | allowed | meaning |\n|---|---|---|---|\n")
         parts += [row(name, template["Parameters"][name]) for name in group["Parameters"]]
@@ -27,8 +33,8 @@ def page(template):
 
 
 def row(name, parameter):
-    default = parameter["Default"]
-    shown = f"`{default}`" if str(default) else "(empty)"
+    default = parameter.get("Default")
+    shown = "(none)" if default is None else f"`{default}`" if str(default) else "(empty)"
     return f"| `{name}` | {shown} | {allowed(parameter)} | {parameter['Description'].strip()} |\n"
 
 
@@ -39,12 +45,14 @@ def allowed(parameter):
         return f"{parameter['MinValue']} to {parameter['MaxValue']}"
     if "ConstraintDescription" in parameter:
         return parameter["ConstraintDescription"]
+    if "MaxLength" not in parameter:
+        return "what the account has"
     return f"at most {parameter['MaxLength']} characters"
 
 
-def drift(template, path):
+def drift(template, path, head=HEAD):
     """The lines that differ, if any."""
-    have, want = path.read_text(encoding="utf-8").splitlines(), page(template).splitlines()
+    have, want = path.read_text(encoding="utf-8").splitlines(), page(template, head).splitlines()
     for line in want:
         if line not in have:
             yield f"{path.name} lacks: {line[:120]}"

@@ -3,6 +3,7 @@
 What comes out has no Ref and no Fn:: left, so that rules can look at plain ARNs, hosts and policies.
 """
 
+import base64
 import copy
 import logging
 import os
@@ -27,7 +28,10 @@ ARNS = {
     "AWS::CloudWatch::Alarm": "arn:{p}:cloudwatch:{r}:{a}:alarm:{n}",
     "AWS::CloudWatch::CompositeAlarm": "arn:{p}:cloudwatch:{r}:{a}:alarm:{n}",
     "AWS::DynamoDB::Table": "arn:{p}:dynamodb:{r}:{a}:table/{n}",
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": "arn:{p}:elasticloadbalancing:{r}:{a}:loadbalancer/app/{n}/1",
+    "AWS::ElasticLoadBalancingV2::TargetGroup": "arn:{p}:elasticloadbalancing:{r}:{a}:targetgroup/{n}/1",
     "AWS::Events::Rule": "arn:{p}:events:{r}:{a}:rule/{n}",
+    "AWS::IAM::InstanceProfile": "arn:{p}:iam::{a}:instance-profile/{n}",
     "AWS::IAM::ManagedPolicy": "arn:{p}:iam::{a}:policy/{n}",
     "AWS::IAM::Role": "arn:{p}:iam::{a}:role/{n}",
     "AWS::KMS::Key": "arn:{p}:kms:{r}:{a}:key/{n}",
@@ -36,9 +40,24 @@ ARNS = {
     "AWS::S3::Bucket": "arn:{p}:s3:::{n}",
     "AWS::SNS::Topic": "arn:{p}:sns:{r}:{a}:{n}",
     "AWS::SQS::Queue": "arn:{p}:sqs:{r}:{a}:{n}",
+    "AWS::SecretsManager::Secret": "arn:{p}:secretsmanager:{r}:{a}:secret:{n}",
 }
-REFS_TO_ARN = ("AWS::IAM::ManagedPolicy", "AWS::SNS::Topic")
+REFS_TO_ARN = (
+    "AWS::ElasticLoadBalancingV2::LoadBalancer",
+    "AWS::ElasticLoadBalancingV2::TargetGroup",
+    "AWS::IAM::ManagedPolicy",
+    "AWS::SNS::Topic",
+    "AWS::SecretsManager::Secret",
+)
 ATTRIBUTES = {
+    "CanonicalHostedZoneID": "Z1A2B3C",
+    "DNSName": "{n}.elb.{r}.{s}",
+    "DbiResourceId": "db-{n}",
+    "Endpoint.Address": "{n}.1a2b3c.{r}.rds.{s}",
+    "LatestVersionNumber": "1",
+    "LoadBalancerFullName": "app/{n}/1",
+    "MasterUserSecret.SecretArn": "arn:{p}:secretsmanager:{r}:{a}:secret:rds!db-{n}",
+    "TargetGroupFullName": "targetgroup/{n}/1",
     "StreamArn": "arn:{p}:dynamodb:{r}:{a}:table/{n}/stream/2026-01-01T00:00:00.000",
     "QueueName": "{n}",
     "ApiEndpoint": "https://{n}.execute-api.{r}.{s}",
@@ -126,6 +145,8 @@ class Rendering:
         if key == "Fn::If":
             condition, then, otherwise = argument
             return self.resolve(then if self.holds({"Condition": condition}) else otherwise)
+        if key == "Fn::Base64":
+            return base64.b64encode(self.resolve(argument).encode()).decode()
         if key == "Fn::Join":
             glue, parts = argument
             return glue.join(map(str, self.resolve(parts)))

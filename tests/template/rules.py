@@ -26,6 +26,8 @@ STATEFUL = (
 )
 # What Lambda and API Gateway do not have in China, or not without an ICP filing.
 NOT_IN_CHINA = ("AWS::Lambda::Url", "AWS::ApiGatewayV2::Authorizer", "AWS::Cognito::UserPool", "AWS::WAFv2::WebACL")
+# What gives somebody a right; other policies are those of resources.
+GRANTING = ("AWS::IAM::ManagedPolicy", "AWS::IAM::Role", "AWS::IAM::RolePolicy")
 # AWS's own reference knows no narrower resource for these.
 ONLY_ON_ALL = {
     "cloudwatch:GetMetricData",
@@ -60,7 +62,7 @@ def partition(stack, region):
                 yield f"{path}: {text} is of partition {found}"
         for host in re.findall(r"[a-z0-9.-]*amazonaws\.com(?:\.cn)?", text):
             if re.search(r"(Principal|Service)(\[\d+\])?$", path):
-                if not re.fullmatch(r"[a-z]+\.amazonaws\.com", host) and host != f"logs.{region}.{suffix}":
+                if not re.fullmatch(r"[a-z0-9]+\.amazonaws\.com", host) and host != f"logs.{region}.{suffix}":
                     yield f"{path}: {host} is no service's principal"
             elif host.endswith(".cn") != suffix.endswith(".cn"):
                 yield f"{path}: {host} does not end in {suffix}"
@@ -208,7 +210,7 @@ def logs(stack, _region):
 def privileges(stack, _region):
     """No role is wider than it says: no action of a whole service, all resources only where AWS knows no other."""
     for name, kind, statement in statements(stack):
-        if statement["Effect"] != "Allow" or kind not in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy"):
+        if statement["Effect"] != "Allow" or kind not in GRANTING:
             continue
         actions = listed(statement["Action"])
         for action in actions:

@@ -7,8 +7,10 @@ LITERALS = re.compile(r"arn:aws|amazonaws\.com\.cn|\b(?:us|eu|ap|sa|ca|me|af|cn)
 PATTERN = re.compile(r"\s*AllowedPattern: ")
 
 
-def literals(text):
-    """Lines that name a partition, a region or an account, comments aside."""
+def literals(text, mappings=()):
+    """Lines that name a partition, a region or an account, comments and these mappings aside."""
+    for mapping in mappings:
+        text = re.sub(rf"(?m)^  {mapping}:\n(?:    .*\n)+", lambda found: "\n" * found.group().count("\n"), text)
     for number, line in enumerate(text.splitlines(), 1):
         code = line.split(" #")[0]
         found = LITERALS.search(code)
@@ -16,8 +18,8 @@ def literals(text):
             yield f"line {number}: {found.group()}"
 
 
-def parameters(template):
-    """Each is described, bounded and in one group."""
+def parameters(template, asked=frozenset()):
+    """Each is described, bounded and in one group, and has a default but for what is to be asked."""
     grouped = [name for group in groups(template) for name in group["Parameters"]]
     for name in sorted(set(grouped) - template["Parameters"].keys()):
         yield f"{name}: is in a group, and no parameter"
@@ -26,15 +28,15 @@ def parameters(template):
             yield f"{name}: is in {grouped.count(name)} groups"
         if len(parameter.get("Description", "")) < 20:
             yield f"{name}: is not described"
-        if "Default" not in parameter:
-            yield f"{name}: has no default, so a deployment must stop and ask"
+        if ("Default" in parameter) == (name in asked):
+            yield f"{name}: has a default that must not be" if name in asked else f"{name}: has no default, so a deployment must stop and ask"
         if not bounded(parameter):
             yield f"{name}: accepts anything"
 
 
 def bounded(parameter):
-    if "AllowedValues" in parameter:
-        return True
+    if "AllowedValues" in parameter or parameter["Type"].removeprefix("List<").startswith("AWS::"):
+        return True  # CloudFormation looks whether there is such a subnet
     if parameter["Type"] == "Number":
         return "MinValue" in parameter and "MaxValue" in parameter
     return "AllowedPattern" in parameter or "MaxLength" in parameter
