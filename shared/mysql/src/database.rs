@@ -25,8 +25,13 @@ use crate::classify::failure;
 use crate::classify::gave_way;
 use crate::classify::rejected;
 
-/// The tables, as a series of changes that are made once each.
-pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+/// The tables, as a series of changes that are made once each. Those of a later version are let be: after a step back, the
+/// older version goes on with the newer tables.
+fn migrations() -> Migrator {
+    let mut steps = sqlx::migrate!("./migrations");
+    steps.set_ignore_missing(true);
+    steps
+}
 
 /// Each connection: what does not fit is refused and never cut off, and a read sees what was committed before it, not
 /// what was there when the transaction began.
@@ -179,7 +184,7 @@ impl Database {
 
     /// Makes or changes the tables until they are those of this version. Needs the right to.
     pub async fn migrate(&self) -> Result<(), DatabaseError> {
-        let made = MIGRATIONS.run(&self.pool).await;
+        let made = migrations().run(&self.pool).await;
         made.map_err(DatabaseError::Migration)
     }
 
@@ -190,7 +195,8 @@ impl Database {
             .fetch_all(&self.pool)
             .await;
         let known = known.map_err(|_| DatabaseError::Tables("none are there".to_owned()))?;
-        let missing = MIGRATIONS
+        let steps = migrations();
+        let missing = steps
             .iter()
             .find(|wanted| !known.contains(&wanted.version));
         missing.map_or(Ok(()), |missing| {
