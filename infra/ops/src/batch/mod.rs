@@ -3,7 +3,7 @@
 //! From outside in: the commands (`submit`, `list`, `status`, `cancel`, `results`, `bundles`); the file
 //! (`source`, `csv_file`, `ndjson`, `check`) and what is kept of it ([`id`], [`row`], [`manifest`], [`about`],
 //! `store`); what a row's device may have ([`judge`], `standing`, `calling_off`), which is decided in pure functions; the
-//! way into the queue (`work`, [`ports`], [`submitter`], `insist`, `rate`); what is watched (`watch`, `pace`, `counts`);
+//! way into the queue (`work`, [`submitter`], `insist`, `rate`); what is watched (`watch`, `pace`, `counts`);
 //! and what comes out (`reading`, `folder`).
 
 pub mod about;
@@ -21,7 +21,6 @@ mod list;
 pub mod manifest;
 mod ndjson;
 mod pace;
-pub mod ports;
 mod rate;
 pub(crate) mod reading;
 pub(crate) mod results;

@@ -6,12 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
 use clap::Args;
-use cvm_aws::guard::DynamoGuard;
-use cvm_aws::orders::SqsOrders;
-use cvm_aws::registry::DynamoRegistry;
-use cvm_aws::rows::DynamoRows;
 use cvm_aws::system::SystemClock;
-use cvm_aws::system::SystemRandom;
 use cvm_shared::ids::Malformed;
 use cvm_shared::ids::SerialNumber;
 use serde_json::Value;
@@ -28,8 +23,10 @@ use crate::cli::Care;
 use crate::cli::Exit;
 use crate::context::Context;
 use crate::printer::Printer;
-use crate::site::Part;
 use crate::site::Site;
+use crate::store::DeviceTable;
+use crate::store::KeyGuard;
+use crate::store::OrderQueue;
 use crate::terminal::complain;
 use crate::trouble::Trouble;
 
@@ -151,7 +148,7 @@ impl Submit {
         id: &BatchId,
         manifest: &Manifest,
     ) -> Result<(), Trouble> {
-        let batches = store::batches(site).await?;
+        let batches = site.batches().await?;
         let is_begun = store::is_begun(&batches, id, manifest).await?;
         let count = manifest.digest.rows - manifest.digest.bad;
         let question = if is_begun {
@@ -210,18 +207,16 @@ fn stopped(message: &str) -> Trouble {
 }
 
 /// The real ports.
-pub(super) type AwsSubmitter =
-    Submitter<DynamoRows, DynamoRegistry, SqsOrders, DynamoGuard<SystemRandom>, SystemClock>;
+pub(super) type RealSubmitter =
+    Submitter<DeviceTable, DeviceTable, OrderQueue, KeyGuard, SystemClock>;
 
-async fn submitter(site: &Site, id: &BatchId) -> Result<AwsSubmitter, Trouble> {
-    let table = site.name(Part::Table).await?;
-    let queue = site.name(Part::Queue).await?;
-    let guard = site.name(Part::Guard).await?;
+async fn submitter(site: &Site, id: &BatchId) -> Result<RealSubmitter, Trouble> {
+    let table = site.table().await?;
     Ok(Submitter::new(
-        DynamoRows::new(site.dynamodb(), table),
-        site.registry().await?,
-        SqsOrders::new(site.sqs(), queue, id.group()),
-        DynamoGuard::new(site.dynamodb(), guard, SystemRandom),
+        table.clone(),
+        table,
+        site.orders(id.group()).await?,
+        site.guard().await?,
         SystemClock,
     ))
 }
