@@ -18,6 +18,7 @@ use crate::completions;
 use crate::cost;
 use crate::devices;
 use crate::dlq;
+use crate::moving;
 use crate::report;
 use crate::status;
 use crate::sweep;
@@ -129,6 +130,9 @@ pub enum Command {
     /// Show how things stand, on one screen
     #[command(after_help = format!("{}\n\n{EXITS}", status::COST))]
     Status(status::Status),
+    /// Move devices and trails between a stack and a host's database
+    #[command(subcommand)]
+    Move(moving::Move),
     /// Work out what the machine costs, by part
     #[command(after_help = format!("{}\n\n{EXITS}", cost::MADE_OF))]
     Cost(cost::Cost),

@@ -3,7 +3,7 @@
 //! [`cli`] is the command line, [`context`] and [`site`] what every command is given ([`aws`] and `host`, the two forms of the
 //! machine; `store` says which store each part is in), [`printer`] and [`terminal`]
 //! how it answers, [`trouble`] why it could not. Then a folder for each command: [`devices`], [`import`] (its import,
-//! which can be called in process), [`dlq`], [`batch`], [`audit`], [`status`], [`report`], [`cost`], and
+//! which can be called in process), [`dlq`], [`batch`], [`audit`], [`status`], [`report`], [`cost`], [`moving`], and
 //! [`sweep`].
 
 #![cfg_attr(
@@ -28,6 +28,7 @@ pub mod devices;
 pub mod dlq;
 mod host;
 pub mod import;
+pub mod moving;
 mod patience;
 pub mod printer;
 pub mod report;

@@ -15,7 +15,7 @@ mod counts;
 mod csv_file;
 mod folder;
 pub mod id;
-mod insist;
+pub(crate) mod insist;
 pub mod judge;
 mod list;
 pub mod manifest;
@@ -33,7 +33,7 @@ mod status;
 pub(crate) mod store;
 pub(crate) mod submit;
 pub mod submitter;
-mod watch;
+pub(crate) mod watch;
 mod work;
 
 use clap::Subcommand;
