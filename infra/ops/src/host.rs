@@ -50,6 +50,8 @@ impl Host {
         };
         let password = common.store_password_file.as_deref().map(password);
         let password = password.transpose()?;
+        let known = Database::knock(&terms, password.as_ref()).await;
+        known.map_err(|error| trouble(&error))?;
         let database = Database::open(&terms, password.as_ref()).await;
         let database = database.map_err(|error| trouble(&error))?;
         let checked = database.check_tables().await;

@@ -154,6 +154,10 @@ impl Trails for DynamoTrails {
     }
 
     async fn add(&self, entries: &[Placed]) -> Result<Vec<bool>, Failure> {
+        // A batch of no statements is refused.
+        if entries.is_empty() {
+            return Ok(Vec::new());
+        }
         let statements = entries.iter().map(|entry| self.statement(entry));
         let statements = statements.collect::<Result<Vec<_>, _>>()?;
         let call = self.client.batch_execute_statement();
