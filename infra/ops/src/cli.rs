@@ -76,8 +76,9 @@ pub struct Common {
     )]
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub table: Option<String>,
-    /// A host's database instead of a stack (mysql://USER@HOST:3306/NAME, without a password)
+    /// A host's database instead of a stack.
     #[arg(
+        help = "A host's database instead of a stack (mysql://USER@HOST:3306/NAME, without a password)",
         long,
         global = true,
         value_name = "URL",

@@ -1,4 +1,4 @@
-//! cvmctl on a host's database, as a real program on a real MariaDB. No AWS is to be found: whoever asked for some would
+//! `cvmctl` on a host's database, as a real program on a real MariaDB. No AWS is to be found: whoever asked for some would
 //! fail.
 
 #![allow(
@@ -180,8 +180,8 @@ async fn how_things_stand_is_counted_where_it_is_asked() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_is_kept_sent_taken_back_and_told() {
     let host = imported(150).await;
-    let serials: String = (1..=151).map(|n| format!("SN-{n:04}\n")).collect();
-    let file = host.file("night.csv", &format!("productid\n{serials}"));
+    let serials: Vec<String> = (1..=151).map(|n| format!("SN-{n:04}\n")).collect();
+    let file = host.file("night.csv", &format!("productid\n{}", serials.concat()));
     let submit = [
         "batch",
         "submit",
@@ -214,33 +214,49 @@ async fn a_batch_is_kept_sent_taken_back_and_told() {
         taken.unwrap()[0].tenant.as_ref().unwrap().contains("night"),
         "one tenant"
     );
+    it_is_told(&host).await;
+    let cancel = host
+        .ctl(&["batch", "cancel", "night", "--yes"])
+        .await
+        .ends(0);
+    assert!(
+        cancel.err.contains("149 devices were taken back"),
+        "{}",
+        cancel.err
+    );
+    host.ctl(&["batch", "status", "no-such"]).await.ends(1);
+}
+
+/// The batch named night, and what came of it; the bundle of one of its devices waits.
+async fn it_is_told(host: &Host) {
     let list = host.json(&["batch", "list"]).await.ends(0);
     assert_eq!(list.object("batch", "night")["by"], OPERATOR);
     let status = host.json(&["batch", "status", "night"]).await.ends(0);
     assert!(status.out.contains("Requested"), "{}", status.out);
     let results = host.json(&["batch", "results", "night"]).await.ends(0);
     assert_eq!(results.objects().len(), 151);
+    for text in [
+        "UPDATE cvm_devices SET applyState = -1, certID = REPEAT('a', 64), certArn = 'arn:aws:iot:x:1:cert/a', \
+         endpoint = 'iot.test', bundle = 'b/r/o/c', bundleSha256 = SHA2('a bundle', 256), bundleUntil = 9000000000000 \
+         WHERE productid = 'SN-0001'",
+        "INSERT INTO cvm_bundles VALUES ('b/r/o/c', 'a bundle', 1)",
+    ] {
+        host.by_hand(text).await;
+    }
     let out = host.path("bundles");
     let bundles = host
         .json(&["batch", "bundles", "night", "--out", &out])
         .await
         .ends(0);
     assert_eq!(bundles.objects().len(), 151);
+    assert_eq!(bundles.object("productid", "SN-0001")["result"], "fetched");
+    let bundle = std::fs::read_to_string(format!("{out}/SN-0001.json")).unwrap();
+    assert_eq!(bundle, "a bundle");
     let page = host.path("night.html");
     host.ctl(&["report", "--batch", "night", "--html", &page])
         .await
         .ends(0);
     assert!(std::fs::read_to_string(&page).unwrap().contains("night"));
-    let cancel = host
-        .ctl(&["batch", "cancel", "night", "--yes"])
-        .await
-        .ends(0);
-    assert!(
-        cancel.err.contains("150 devices were taken back"),
-        "{}",
-        cancel.err
-    );
-    host.ctl(&["batch", "status", "no-such"]).await.ends(1);
 }
 
 /// An order of this device, as a worker parks it.

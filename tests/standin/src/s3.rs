@@ -190,10 +190,14 @@ fn list(bucket: &Bucket, request: &Incoming) -> Result<Response, Refusal> {
         )
     });
     for folder in folders {
-        entries += &format!(
-            "<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>",
-            escape(&folder)
-        );
+        let folder = escape(&folder);
+        for piece in [
+            "<CommonPrefixes><Prefix>",
+            &folder,
+            "</Prefix></CommonPrefixes>",
+        ] {
+            entries += piece;
+        }
     }
     let text = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\

@@ -1,5 +1,7 @@
 //! cvmctl run beside a database, and beside an AWS in memory: with the variables that it is given, and no others.
 
+#![allow(dead_code, reason = "each test file uses its own part")]
+
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -13,7 +15,6 @@ use tokio::process::Child;
 use tokio::process::Command;
 
 #[path = "../../../../tests/mysql/lab.rs"]
-#[allow(dead_code, reason = "each test file uses its own part")]
 pub(crate) mod mysql;
 
 /// The operator's account at the database.
