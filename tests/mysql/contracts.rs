@@ -13,6 +13,8 @@ use cvm_mysql::registry::MySqlRegistry;
 use cvm_mysql::rows::MySqlRows;
 use cvm_mysql::trails::MySqlTrails;
 use cvm_mysql::vault::MySqlVault;
+use cvm_shared::operate::rows::Inserted;
+use cvm_shared::operate::rows::Roster as _;
 use cvm_shared::operate::rows::Wanted;
 use cvm_shared::operate::work::Batches as _;
 use cvm_shared::ports::Clock as _;
@@ -22,6 +24,7 @@ use cvm_testkit::contract;
 use cvm_testkit::contract_janitor;
 use cvm_testkit::contract_operator;
 use cvm_testkit::contract_queue;
+use cvm_testkit::sample;
 use cvm_testkit::time::CountedRandom;
 use cvm_testkit::time::HandClock;
 
@@ -146,4 +149,27 @@ async fn the_batches_keep_the_contract() {
     let mut rows = Vec::new();
     batches.rows("b-1", &mut rows).await.unwrap();
     assert!(rows.is_empty());
+}
+
+/// Two imports of one file at the same time: each row is added by one of them, and found by the other.
+#[tokio::test]
+async fn of_two_imports_each_row_is_new_to_one() {
+    let database = lab::database().await;
+    let (one, other) = (MySqlRows::new(database.clone()), MySqlRows::new(database));
+    let rows: Vec<Record> = (0..400)
+        .map(|n| sample::device(&format!("SN-{n:03}")))
+        .collect();
+    let mut backwards = rows.clone();
+    backwards.reverse();
+    let (forth, back) = tokio::join!(one.insert_batch(&rows), other.insert_batch(&backwards));
+    for (forth, back) in forth.into_iter().zip(back.into_iter().rev()) {
+        let both = [forth.unwrap(), back.unwrap()];
+        assert!(
+            matches!(
+                both,
+                [Inserted::New, Inserted::Same] | [Inserted::Same, Inserted::New]
+            ),
+            "{both:?}"
+        );
+    }
 }

@@ -22,6 +22,8 @@ use cvm_shared::ports::Depth as _;
 use cvm_shared::ports::Intake as _;
 use cvm_shared::request::KeySource;
 use cvm_shared::request::Request;
+use cvm_standin::Options;
+use cvm_standin::StandIn;
 use lab::Host;
 use lab::OPERATOR;
 use serde_json::json;
@@ -442,4 +444,44 @@ async fn what_is_mistyped_is_told_with_what_to_do() {
     }
     let cost = host.ctl(&["cost"]).await.ends(2);
     assert!(cost.err.contains("serverless form alone"), "{}", cost.err);
+}
+
+/// Queues on SQS and batches on S3, and nobody is asked who we are: the database says.
+#[tokio::test(flavor = "multi_thread")]
+async fn queues_and_bucket_may_be_on_aws() {
+    let host = imported(4).await;
+    let standin = StandIn::start(Options::default()).await.unwrap();
+    let account = standin.account();
+    let mut variables = lab::stack(&standin);
+    variables.retain(|(name, _)| name != "CVM_TABLE");
+    variables.push((
+        "CVM_DEAD_LETTER_QUEUE_URL".to_owned(),
+        account.dead_letter_queue_url(),
+    ));
+    variables.extend(host.variables());
+    let file = host.file("day.csv", "productid\nSN-0001\nSN-0002\n");
+    let submit = [
+        "batch",
+        "submit",
+        &file,
+        "--id",
+        "day",
+        "--yes",
+        "--no-wait",
+    ];
+    lab::run(&submit, &variables).await.ends(0);
+    assert_eq!(account.queue_depth().visible, 2);
+    assert_eq!(orders(&host).depth().await, Ok(0));
+    assert!(account.object("batches/day/about.json").is_some());
+    let status = lab::run(&["status", "--output", "json"], &variables)
+        .await
+        .ends(0);
+    assert_eq!(status.objects()[0]["queueReady"], 2);
+    let trail = host.json(&["audit", "show", "SN-0001"]).await.ends(0);
+    assert_eq!(trail.objects().pop().unwrap()["author"], OPERATOR);
+    let calls = account.calls();
+    let is_ours = |call: &String| {
+        call.starts_with("SendMessage") || call.contains("Queue") || call.contains("Object")
+    };
+    assert!(calls.keys().all(is_ours), "{calls:?}");
 }

@@ -133,7 +133,9 @@ impl Trails for DynamoTrails {
     async fn page(&self, after: Option<Bookmark>) -> Result<Page, Failure> {
         let after = after.map(|(device, place)| key(&device, &place));
         let call = self.client.scan().table_name(&self.table);
+        // What was written is in it: an archive, or a move, that misses the last seconds would not be whole.
         let call = call
+            .consistent_read(true)
             .filter_expression("NOT #key IN (:count, :minute)")
             .expression_attribute_names("#key", KEY)
             .expression_attribute_values(":count", AttributeValue::S(COUNT_KEY.to_owned()))
