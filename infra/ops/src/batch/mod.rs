@@ -33,7 +33,7 @@ mod status;
 pub(crate) mod store;
 pub(crate) mod submit;
 pub mod submitter;
-pub(crate) mod watch;
+mod watch;
 mod work;
 
 use clap::Subcommand;

@@ -42,9 +42,9 @@ so a file can be submitted as often as need be: that is how to go on after Ctrl-
 what failed. Sent orders are worked off by the stack, whether somebody waits here or not.
 
 Without --id, the batch is named after its file. Anybody can ask for it by that name: its rows are kept in
-the stack's bucket for 400 days. They hold serial numbers and signing requests, no secrets.
+the stack's bucket, or a host's database, for 400 days. They hold serial numbers and signing requests, no secrets.
 
-The orders of a batch are one tenant of the queue (SQS fair queues): a device that asks by itself meanwhile
+The orders of a batch are one tenant of the queue (on SQS, fair queues): a device that asks by itself meanwhile
 need not wait behind them.
 
 Sending costs one read and one write of its row a device, and one more write for a key of its own.";

@@ -191,7 +191,7 @@ impl<'a, W: Rows, C: Clock> Watch<'a, W, C> {
 }
 
 /// A bar on stderr; it draws nothing unless that is a terminal.
-pub(crate) fn bar(length: u64) -> ProgressBar {
+pub(super) fn bar(length: u64) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3}% {msg}") {
         bar.set_style(style);

@@ -28,6 +28,6 @@ impl Place {
 
 /// About how many letters there are.
 pub(super) async fn depth(site: &Site) -> Result<u64, Trouble> {
-    let levels = site.letter_levels().await?;
+    let levels = site.letter_gauge().await?.levels().await;
     levels.map(Levels::all).map_err(|failure| calling(&failure))
 }

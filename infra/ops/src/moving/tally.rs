@@ -2,9 +2,10 @@
 
 use cvm_shared::operate::moving::Stored;
 use indicatif::ProgressBar;
+use indicatif::ProgressDrawTarget;
+use indicatif::ProgressStyle;
 use serde_json::Value;
 
-use crate::batch::watch::bar;
 use crate::cli::Exit;
 use crate::context::Context;
 use crate::printer::Printer;
@@ -42,6 +43,15 @@ pub(super) struct Counts {
     pub(super) problems: u64,
 }
 
+/// How far it is, on stderr; it draws nothing unless that is a terminal. How much there is, nobody has counted.
+fn spinner() -> ProgressBar {
+    let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}, {elapsed} gone") {
+        spinner.set_style(style);
+    }
+    spinner
+}
+
 /// All that is told.
 pub(super) struct Tally<'a> {
     context: &'a Context,
@@ -61,7 +71,7 @@ impl<'a> Tally<'a> {
             problems: context.printer(PROBLEMS),
             left_to_show: show,
             counts: [Counts::default(); 3],
-            bar: bar(0),
+            bar: spinner(),
             bundles: 0,
         }
     }

@@ -47,10 +47,11 @@ impl Look {
         let at = site.now();
         let trails = site.trails().await?;
         let upkeep = site.upkeep().await?;
+        let (work, letters) = (site.work_gauge().await?, site.letter_gauge().await?);
         let from = (at.0 / 60_000).saturating_sub(MINUTES);
         let (queue, dead_letters, states, oldest, minutes, sweep, recent, alarms) = tokio::join!(
-            site.work_levels(),
-            site.letter_levels(),
+            work.levels(),
+            letters.levels(),
             trails.counts(),
             upkeep.oldest(Group::Work),
             trails.minutes(from),
@@ -61,8 +62,8 @@ impl Look {
         let asked = |failure: Failure| Trouble::calling("status", &failure);
         Ok(Self {
             at,
-            queue: queue?.map_err(asked)?,
-            dead_letters: dead_letters?.map_err(asked)?.all(),
+            queue: queue.map_err(asked)?,
+            dead_letters: dead_letters.map_err(asked)?.all(),
             states: states.map_err(asked)?,
             oldest: oldest.map_err(asked)?,
             minutes: minutes.map_err(asked)?,

@@ -53,6 +53,13 @@ pub(crate) enum Letters {
     MySql(Shelf<OwnQueue>),
 }
 
+/// A queue that is only looked at.
+#[derive(Clone, Debug)]
+pub(crate) enum Gauge {
+    Sqs(SqsQueue),
+    MySql(OwnQueue),
+}
+
 /// Whose queues they are.
 enum Queues<'a> {
     Sqs(&'a Aws),
@@ -115,26 +122,36 @@ impl Site {
         }
     }
 
-    /// How full the work queue is.
-    pub(crate) async fn work_levels(&self) -> Result<Result<Levels, Failure>, Trouble> {
+    /// What tells how full the work queue is.
+    pub(crate) async fn work_gauge(&self) -> Result<Gauge, Trouble> {
         Ok(match self.queues() {
-            Queues::Sqs(aws) => sqs_levels(aws, Part::Queue).await?,
-            Queues::MySql(host) => orders(host).levels().await,
+            Queues::Sqs(aws) => gauge(aws, Part::Queue).await?,
+            Queues::MySql(host) => Gauge::MySql(orders(host)),
         })
     }
 
-    /// How many dead letters there are.
-    pub(crate) async fn letter_levels(&self) -> Result<Result<Levels, Failure>, Trouble> {
+    /// What tells how many dead letters there are.
+    pub(crate) async fn letter_gauge(&self) -> Result<Gauge, Trouble> {
         Ok(match self.queues() {
-            Queues::Sqs(aws) => sqs_levels(aws, Part::DeadLetters).await?,
-            Queues::MySql(host) => dead_letters(host).levels().await,
+            Queues::Sqs(aws) => gauge(aws, Part::DeadLetters).await?,
+            Queues::MySql(host) => Gauge::MySql(dead_letters(host)),
         })
     }
 }
 
-async fn sqs_levels(aws: &Aws, part: Part) -> Result<Result<Levels, Failure>, Trouble> {
+async fn gauge(aws: &Aws, part: Part) -> Result<Gauge, Trouble> {
     let url = aws.name(part).await?;
-    Ok(SqsQueue::new(aws.sqs(), url).levels().await)
+    Ok(Gauge::Sqs(SqsQueue::new(aws.sqs(), url)))
+}
+
+impl Gauge {
+    /// About how full the queue is.
+    pub(crate) async fn levels(&self) -> Result<Levels, Failure> {
+        match self {
+            Self::Sqs(queue) => queue.levels().await,
+            Self::MySql(queue) => queue.levels().await,
+        }
+    }
 }
 
 fn orders(host: &Host) -> OwnQueue {
