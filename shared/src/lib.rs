@@ -5,7 +5,8 @@
 //! [`proof`], [`nonce`] and [`seal`] (what may not be said, how it is shown all the same, and what is kept shut),
 //! [`request`] and [`message`] (what is asked), [`record`], [`state`] and [`reprovision`] (what is known),
 //! [`transition`] (the one function that changes it, on an [`event`]), [`trail`] and [`entry`] (who did so), [`care`] (which rows wait for somebody),
-//! [`failure`] and [`outcome`] (how things end), [`ports`] (what the outside must do), [`api`] and [`bundle`] (what a
+//! [`failure`] and [`outcome`] (how things end), [`ports`] (what the outside must do), [`operate`] (what an operator
+//! needs beyond them), [`api`] and [`bundle`] (what a
 //! device sees).
 
 mod aftercare;
@@ -20,6 +21,7 @@ pub mod ids;
 pub mod lease;
 pub mod message;
 pub mod nonce;
+pub mod operate;
 pub mod outcome;
 pub mod ports;
 pub mod proof;

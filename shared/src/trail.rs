@@ -45,25 +45,41 @@ impl Author {
     }
 }
 
-/// An operator as AWS knows it: the ARN that its credentials answer to.
+/// An operator as the store's own guard knows it: by the ARN that its AWS credentials answer to, or, where the store is a
+/// database, by `mysql:` and the account that it logged in as.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OperatorName(String);
 
 impl OperatorName {
-    /// Takes an ARN.
+    /// Takes an ARN, or `mysql:user@host`.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
-        let is_arn = text.starts_with("arn:") && text.len() <= 512;
-        if is_arn && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let account = text.strip_prefix("mysql:");
+        let is_account = account.is_some_and(|name| name.split_once('@').is_some_and(is_two));
+        let is_known = text.starts_with("arn:") || is_account;
+        if is_known && text.len() <= 512 && text.bytes().all(|byte| byte.is_ascii_graphic()) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(Malformed::new("author", "must be an ARN"))
+            Err(Malformed::new(
+                "author",
+                "must be an ARN or mysql:user@host",
+            ))
         }
     }
 
-    /// The ARN.
+    /// The account at this database, as it calls its own user: `user@host`.
+    pub fn of_database(user: &str) -> Result<Self, Malformed> {
+        Self::parse(&format!("mysql:{user}"))
+    }
+
+    /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether an account has a user and a host.
+fn is_two((user, host): (&str, &str)) -> bool {
+    !user.is_empty() && !host.is_empty()
 }
 
 /// Why an operator did it, in one line of its own words. It must hold no secret.
@@ -274,5 +290,38 @@ impl Deed {
             Event::Replay { .. } => Self::Replay,
             Event::Discard => Self::Discard,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operator_is_an_arn_or_an_account_of_the_database() {
+        for name in [
+            "arn:aws:sts::123456789012:assumed-role/ops/kim",
+            "mysql:cvm_ops@10.0.0.%",
+            "mysql:kim@localhost",
+        ] {
+            let author = Author::parse(name).unwrap();
+            assert!(matches!(author, Author::Operator(_)));
+            assert_eq!(author.as_str(), name);
+        }
+        for name in [
+            "mysql:",
+            "mysql:kim",
+            "mysql:@h",
+            "mysql:k@",
+            "mysql:k m@h",
+            "kim@h",
+            "",
+        ] {
+            assert!(Author::parse(name).is_err(), "{name}");
+        }
+        let long = format!("mysql:kim@{}", "h".repeat(512));
+        assert!(OperatorName::parse(&long).is_err());
+        let kim = OperatorName::of_database("kim@%").unwrap();
+        assert_eq!(kim.as_str(), "mysql:kim@%");
     }
 }

@@ -2,9 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use cvm_aws::rows::Found;
-use cvm_ops::batch::ports::Orders;
-use cvm_ops::batch::ports::Rows;
 use cvm_ops::batch::row::Wanted;
 use cvm_ops::batch::submitter::Fate;
 use cvm_ops::batch::submitter::Submitter;
@@ -12,6 +9,9 @@ use cvm_shared::csr::Csr;
 use cvm_shared::failure::Failure;
 use cvm_shared::ids::SerialNumber;
 use cvm_shared::message::Order;
+use cvm_shared::operate::rows::Found;
+use cvm_shared::operate::rows::Rows;
+use cvm_shared::operate::work::Orders;
 use cvm_shared::ports::Clock as _;
 use cvm_shared::ports::Queue as _;
 use cvm_shared::ports::Registry as _;

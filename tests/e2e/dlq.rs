@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use cvm_aws::queue::REASON;
 use cvm_aws::trails::DynamoTrails;
-use cvm_aws::trails::LETTERS_KEY;
-use cvm_aws::trails::Placed;
 use cvm_local::iot::call;
 use cvm_shared::ids::PolicyName;
+use cvm_shared::operate::trails::LETTERS;
+use cvm_shared::operate::trails::Placed;
+use cvm_shared::operate::trails::Trails as _;
 use cvm_shared::record::Record;
 use cvm_shared::request::KeySource;
 use cvm_shared::state::State;
@@ -59,7 +60,7 @@ impl Operator {
         let table = self.lab.site.outputs.audit_table.clone();
         let trails = DynamoTrails::new(self.lab.dynamodb.clone(), table);
         let mut all = trails.page(None).await.unwrap().entries;
-        all.retain(|entry| entry.facts["productid"] == LETTERS_KEY);
+        all.retain(|entry| entry.facts["productid"] == LETTERS);
         all
     }
 

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use cvm_aws::system::SystemClock;
 use cvm_aws::trails::DynamoTrails;
-use cvm_aws::trails::Placed;
 use cvm_shared::entry::Entry;
 use cvm_shared::entry::check;
 use cvm_shared::entry::fact;
 use cvm_shared::ids::SerialNumber;
+use cvm_shared::operate::trails::Placed;
+use cvm_shared::operate::trails::Trails as _;
 use cvm_shared::ports::Clock as _;
 use cvm_shared::ports::Registry as _;
 use cvm_shared::trail::Author;
@@ -70,7 +71,7 @@ async fn whole(lab: &Lab, serial: &str) -> Vec<Placed> {
 async fn read(lab: &Lab, serial: &str) -> Vec<Placed> {
     let table = lab.site.outputs.audit_table.clone();
     let trails = DynamoTrails::new(lab.dynamodb.clone(), table);
-    trails.read(&name(serial)).await.unwrap()
+    trails.read(serial).await.unwrap()
 }
 
 fn name(serial: &str) -> SerialNumber {

@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use std::future::Future;
 
 use cvm_aws::roster::BATCH;
-use cvm_aws::trails::Counts;
 use cvm_aws::trails::DynamoTrails;
-use cvm_aws::trails::Placed;
 use cvm_shared::entry::fact;
 use cvm_shared::failure::Failure;
+use cvm_shared::operate;
+use cvm_shared::operate::trails::Counts;
+use cvm_shared::operate::trails::Placed;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
@@ -36,7 +37,7 @@ pub trait Trails: Sync {
 
 impl Trails for DynamoTrails {
     async fn add(&self, entries: &[Placed]) -> Result<Vec<bool>, Failure> {
-        Self::add(self, entries).await
+        operate::trails::Trails::add(self, entries).await
     }
 
     async fn count(&self, changes: &Counts) -> Result<(), Failure> {

@@ -1,5 +1,6 @@
 //! The command line as types: what may be asked, and with which exit code it is answered.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -17,6 +18,7 @@ use crate::completions;
 use crate::cost;
 use crate::devices;
 use crate::dlq;
+use crate::moving;
 use crate::report;
 use crate::status;
 use crate::sweep;
@@ -27,14 +29,17 @@ Exit codes:
   0    done
   1    some rows were refused, or there is no such thing
   2    wrong usage, or a file that cannot be used
-  3    AWS could not be reached or refused; run it again
+  3    AWS or the database could not be reached or refused; run it again
   4    asked first, and the answer was no
   130  stopped by Ctrl-C; run it again to go on";
 
 const PLACE: &str = "\
 Where things are: --stack names the CloudFormation stack, and its outputs the rest. Each can be named
 by itself instead: CVM_TABLE, CVM_QUEUE_URL, CVM_DEAD_LETTER_QUEUE_URL, CVM_BUCKET, CVM_AUDIT_TABLE,
-CVM_JANITOR_FUNCTION, CVM_GUARD_TABLE. Region and credentials are those of every AWS tool.";
+CVM_JANITOR_FUNCTION, CVM_GUARD_TABLE. Region and credentials are those of every AWS tool.
+A machine on a host is named by its database instead: --store, with the password in a file. The way to it is
+encrypted and verified unless it is a socket or this machine's own. No AWS is called then, unless CVM_QUEUE_URL
+and CVM_DEAD_LETTER_QUEUE_URL say that its queues are on SQS, or CVM_BUCKET that its batches and bundles are on S3.";
 
 /// Operates the Certificate Vending Machine
 #[derive(Debug, Parser)]
@@ -71,6 +76,35 @@ pub struct Common {
     )]
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub table: Option<String>,
+    /// A host's database instead of a stack.
+    #[arg(
+        help = "A host's database instead of a stack (mysql://USER@HOST:3306/NAME, without a password)",
+        long,
+        global = true,
+        value_name = "URL",
+        env = "CVM_STORE",
+        hide_env_values = true
+    )]
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub store: Option<String>,
+    /// The file with the password of the database
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "CVM_STORE_PASSWORD_FILE",
+        hide_env_values = true
+    )]
+    pub store_password_file: Option<PathBuf>,
+    /// The authority that the database's certificate is from (PEM); by default those that everybody knows
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "CVM_STORE_CA",
+        hide_env_values = true
+    )]
+    pub store_ca: Option<PathBuf>,
     /// How to answer
     #[arg(long, global = true, value_enum, default_value_t)]
     pub output: Output,
@@ -97,6 +131,9 @@ pub enum Command {
     /// Show how things stand, on one screen
     #[command(after_help = format!("{}\n\n{EXITS}", status::COST))]
     Status(status::Status),
+    /// Move devices and trails between a stack and a host's database
+    #[command(subcommand)]
+    Move(moving::Move),
     /// Work out what the machine costs, by part
     #[command(after_help = format!("{}\n\n{EXITS}", cost::MADE_OF))]
     Cost(cost::Cost),
@@ -152,7 +189,7 @@ pub enum Exit {
     Refused = 1,
     /// The question was wrong.
     Usage = 2,
-    /// AWS did not answer as it should.
+    /// AWS or the database did not answer as it should.
     Aws = 3,
     /// The operator was asked and said no.
     Declined = 4,

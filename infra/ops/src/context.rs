@@ -47,12 +47,35 @@ impl Context {
         Site::open(&self.common, |name| std::env::var(name).ok()).await
     }
 
-    /// The parameters of the stack, if one was named.
+    /// The machine in both forms, each as it is named.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the shell reads the environment, and hands it in"
+    )]
+    pub(crate) async fn both(&self) -> Result<(Site, Site), Trouble> {
+        let variable = |name: &str| std::env::var(name).ok();
+        if self.common.store.is_none() {
+            return Err(Trouble::usage("no --store, and CVM_STORE is not set"));
+        }
+        let stack = Site::of_stack(&self.common, variable).await?;
+        // What the environment says of queues and bucket is the stack's.
+        let host = Site::of_store(&self.common, |_| None).await?;
+        Ok((stack, host))
+    }
+
+    /// The parameters of the stack, if one was named. A host is none: what it costs is the host's price.
     pub async fn stack_parameters(&self) -> Result<BTreeMap<String, String>, Trouble> {
+        if self.common.store.is_some() {
+            let message = "what devices cost is worked out for the serverless form alone, and --store (or CVM_STORE) names a host's database";
+            return Err(Trouble::usage(message));
+        }
         if self.common.stack.is_none() {
             return Ok(BTreeMap::new());
         }
-        self.site().await?.parameters().await
+        match self.site().await?.stack() {
+            Some(aws) => aws.parameters().await,
+            None => Ok(BTreeMap::new()),
+        }
     }
 
     /// A printer for rows with these columns.

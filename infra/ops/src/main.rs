@@ -19,6 +19,7 @@ async fn main() -> ExitCode {
         Command::Dlq(command) => command.run(&context).await,
         Command::Sweep(command) => command.run(&context).await,
         Command::Batch(command) => command.run(&context).await,
+        Command::Move(command) => command.run(&context).await,
         Command::Cost(command) => command.run(&context).await,
         Command::Report(command) => Box::pin(command.run(&context)).await,
         Command::Completions(command) => command.run(),

@@ -1,18 +1,11 @@
-//! Where the machine is: its parts by name, from the stack's outputs or from the environment, and clients for them.
+//! Where the machine is: a stack on AWS, or a host with its database; and in whose name it is operated.
+//!
+//! Which store a part is in, [`crate::store`] says; commands do not know.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::io;
 
-use aws_config::SdkConfig;
-use aws_sdk_cloudformation::types::Stack;
-use aws_sdk_dynamodb::config::ProvideCredentials as _;
-use cvm_aws::clients::CallLimits;
-use cvm_aws::clients::sdk_config;
-use cvm_aws::queue::SqsQueue;
-use cvm_aws::registry::DynamoRegistry;
 use cvm_aws::system::SystemClock;
-use cvm_aws::trails::DynamoTrails;
 use cvm_shared::ports::Clock as _;
 use cvm_shared::time::UnixMillis;
 use cvm_shared::trail::Author;
@@ -21,192 +14,91 @@ use cvm_shared::trail::OperatorName;
 use cvm_shared::trail::Reason;
 use tokio::sync::OnceCell;
 
+use crate::aws::Aws;
+use crate::aws::Part;
 use crate::cli::Common;
+use crate::host::Host;
 use crate::trouble::Trouble;
-
-/// A part of the machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
-    /// The device table.
-    Table,
-    /// The table of the trails.
-    AuditTable,
-    /// The work queue.
-    Queue,
-    /// The dead letters.
-    DeadLetters,
-    /// The bucket of bundles.
-    Bucket,
-    /// The function that cleans up.
-    Janitor,
-    /// The table of what may happen only once.
-    Guard,
-}
-
-impl Part {
-    /// The variable that names it.
-    pub fn variable(self) -> &'static str {
-        match self {
-            Self::Table => "CVM_TABLE",
-            Self::AuditTable => "CVM_AUDIT_TABLE",
-            Self::Queue => "CVM_QUEUE_URL",
-            Self::DeadLetters => "CVM_DEAD_LETTER_QUEUE_URL",
-            Self::Bucket => "CVM_BUCKET",
-            Self::Janitor => "CVM_JANITOR_FUNCTION",
-            Self::Guard => "CVM_GUARD_TABLE",
-        }
-    }
-
-    /// The stack's output that names it.
-    fn output(self) -> &'static str {
-        match self {
-            Self::Table => "TableName",
-            Self::AuditTable => "AuditTableName",
-            Self::Queue => "QueueUrl",
-            Self::DeadLetters => "DeadLetterQueueUrl",
-            Self::Bucket => "BucketName",
-            Self::Janitor => "JanitorFunction",
-            Self::Guard => "GuardTableName",
-        }
-    }
-}
 
 /// The machine as its operator reaches it.
 #[derive(Debug)]
 pub struct Site {
-    stack: Option<String>,
-    named: BTreeMap<Part, String>,
-    config: SdkConfig,
-    outputs: OnceCell<BTreeMap<String, String>>,
+    /// Where it is.
+    pub(crate) place: Place,
     author: OnceCell<Author>,
 }
 
+/// Where the machine is.
+#[derive(Debug)]
+pub(crate) enum Place {
+    /// The serverless form.
+    Stack(Aws),
+    /// The host form.
+    Host(Host),
+}
+
 impl Site {
-    /// The site of this command line. Asks first for region and credentials, whose lack a service call would blame on
-    /// the network. `variable` reads the environment.
+    /// The site of this command line. `variable` reads the environment.
     pub async fn open(
         common: &Common,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Trouble> {
-        let parts = [
-            Part::AuditTable,
-            Part::Queue,
-            Part::DeadLetters,
-            Part::Bucket,
-            Part::Janitor,
-            Part::Guard,
-        ];
-        let set = |part: Part| Some((part, variable(part.variable()).filter(|v| !v.is_empty())?));
-        let mut named: BTreeMap<Part, String> = parts.into_iter().filter_map(set).collect();
-        named.extend(common.table.clone().map(|table| (Part::Table, table)));
-        Ok(Self {
-            stack: common.stack.clone(),
-            named,
-            config: config().await?,
-            outputs: OnceCell::new(),
-            author: OnceCell::new(),
-        })
-    }
-
-    /// What a part is called by.
-    pub async fn name(&self, part: Part) -> Result<String, Trouble> {
-        if let Some(name) = self.named.get(&part) {
-            return Ok(name.clone());
+        if common.store.is_none() {
+            return Self::of_stack(common, variable).await;
         }
-        let Some(stack) = &self.stack else {
-            let variable = part.variable();
-            let hint = if part == Part::Table {
-                " or --table"
-            } else {
-                ""
-            };
-            let message = format!("no --stack{hint}, and {variable} is not set");
-            return Err(Trouble::usage(message));
+        if common.stack.is_some() || common.table.is_some() {
+            return Err(Trouble::usage(
+                "--store names a database, and --stack or --table (or CVM_STACK, CVM_TABLE) a stack: name one of them",
+            ));
+        }
+        Self::of_store(common, variable).await
+    }
+
+    /// The stack of this command line, whatever else it names.
+    pub(crate) async fn of_stack(
+        common: &Common,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Trouble> {
+        let mut named = named(&Part::NAMED, variable);
+        named.extend(common.table.clone().map(|table| (Part::Table, table)));
+        let aws = Aws::open(common.stack.clone(), named).await?;
+        Ok(Self::at(Place::Stack(aws)))
+    }
+
+    /// The database of this command line, whatever else it names.
+    pub(crate) async fn of_store(
+        common: &Common,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Trouble> {
+        let parts = [Part::Queue, Part::DeadLetters, Part::Bucket];
+        let named = named(&parts, variable);
+        if named.contains_key(&Part::Queue) != named.contains_key(&Part::DeadLetters) {
+            return Err(Trouble::usage(
+                "CVM_QUEUE_URL and CVM_DEAD_LETTER_QUEUE_URL go together: set both, or none for the database's own",
+            ));
+        }
+        let beside = if named.is_empty() {
+            None
+        } else {
+            Some(Aws::open(None, named).await?)
         };
-        let outputs = self
-            .outputs
-            .get_or_try_init(|| self.describe(stack))
-            .await?;
-        let output = part.output();
-        let found = outputs.get(output).cloned();
-        found.ok_or_else(|| Trouble::refused(format!("stack {stack} has no output {output}")))
+        let host = Host::open(common, beside).await?;
+        Ok(Self::at(Place::Host(host)))
     }
 
-    /// The stack's parameters; none without a stack.
-    pub async fn parameters(&self) -> Result<BTreeMap<String, String>, Trouble> {
-        let Some(stack) = &self.stack else {
-            return Ok(BTreeMap::new());
-        };
-        let stacks = self.stacks(stack).await?;
-        let parameters = stacks.iter().flat_map(Stack::parameters);
-        let pair = |parameter: &aws_sdk_cloudformation::types::Parameter| {
-            let key = parameter.parameter_key()?.to_owned();
-            Some((key, parameter.parameter_value()?.to_owned()))
-        };
-        Ok(parameters.filter_map(pair).collect())
+    fn at(place: Place) -> Self {
+        Self {
+            place,
+            author: OnceCell::new(),
+        }
     }
 
-    async fn stacks(&self, stack: &str) -> Result<Vec<Stack>, Trouble> {
-        let client = aws_sdk_cloudformation::Client::new(&self.config);
-        let answer = client.describe_stacks().stack_name(stack).send().await;
-        let answer =
-            answer.map_err(|error| Trouble::aws(format!("stack {stack}: {}", root(&error))))?;
-        Ok(answer.stacks.unwrap_or_default())
-    }
-
-    async fn describe(&self, stack: &str) -> Result<BTreeMap<String, String>, Trouble> {
-        let stacks = self.stacks(stack).await?;
-        let outputs = stacks.iter().flat_map(Stack::outputs);
-        let pair = |output: &aws_sdk_cloudformation::types::Output| {
-            Some((
-                output.output_key()?.to_owned(),
-                output.output_value()?.to_owned(),
-            ))
-        };
-        Ok(outputs.filter_map(pair).collect())
-    }
-
-    /// The stack, if one was named.
-    pub fn stack(&self) -> Option<&str> {
-        self.stack.as_deref()
-    }
-
-    /// The configuration that clients are made of.
-    pub fn config(&self) -> &SdkConfig {
-        &self.config
-    }
-
-    /// A client for DynamoDB.
-    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        aws_sdk_dynamodb::Client::new(&self.config)
-    }
-
-    /// A client for SQS.
-    pub fn sqs(&self) -> aws_sdk_sqs::Client {
-        aws_sdk_sqs::Client::new(&self.config)
-    }
-
-    /// A client for S3.
-    pub fn s3(&self) -> aws_sdk_s3::Client {
-        aws_sdk_s3::Client::new(&self.config)
-    }
-
-    /// The device table.
-    pub async fn registry(&self) -> Result<DynamoRegistry, Trouble> {
-        let table = self.name(Part::Table).await?;
-        Ok(DynamoRegistry::new(self.dynamodb(), table))
-    }
-
-    /// The trails.
-    pub async fn trails(&self) -> Result<DynamoTrails, Trouble> {
-        let table = self.name(Part::AuditTable).await?;
-        Ok(DynamoTrails::new(self.dynamodb(), table))
-    }
-
-    /// The way into the work queue.
-    pub async fn queue(&self) -> Result<SqsQueue, Trouble> {
-        let url = self.name(Part::Queue).await?;
-        Ok(SqsQueue::new(self.sqs(), url))
+    /// The stack, for what only a stack has.
+    pub(crate) fn stack(&self) -> Option<&Aws> {
+        match &self.place {
+            Place::Stack(aws) => Some(aws),
+            Place::Host(_) => None,
+        }
     }
 
     /// Now.
@@ -214,7 +106,7 @@ impl Site {
         SystemClock.now()
     }
 
-    /// The operator's hand: the ARN that these credentials answer to, as of now.
+    /// The operator's hand, by the name that the store's own guard knows, as of now.
     pub async fn hand(&self, reason: Option<Reason>) -> Result<Hand, Trouble> {
         let author = self.author.get_or_try_init(|| self.identify()).await?;
         Ok(Hand {
@@ -225,38 +117,21 @@ impl Site {
     }
 
     async fn identify(&self) -> Result<Author, Trouble> {
-        let client = aws_sdk_sts::Client::new(&self.config);
-        let answer = client.get_caller_identity().send().await;
-        let answer = answer.map_err(|error| {
-            Trouble::aws(format!(
-                "who you are: {}; check your credentials",
-                root(&error)
-            ))
-        })?;
-        let name = OperatorName::parse(answer.arn().unwrap_or_default());
-        name.map(Author::Operator)
-            .map_err(|error| Trouble::aws(format!("who you are: {error}")))
+        let name: OperatorName = match &self.place {
+            Place::Stack(aws) => aws.identify().await?,
+            Place::Host(host) => host.identify().await?,
+        };
+        Ok(Author::Operator(name))
     }
 }
 
-async fn config() -> Result<SdkConfig, Trouble> {
-    let config = sdk_config(CallLimits::OPERATOR).await;
-    if config.region().is_none() {
-        return Err(Trouble::usage("no AWS region: set AWS_REGION or a profile"));
-    }
-    if let Some(credentials) = config.credentials_provider() {
-        let found = credentials.provide_credentials().await;
-        found.map_err(|error| Trouble::aws(format!("no AWS credentials: {}", root(&error))))?;
-    }
-    Ok(config)
-}
-
-/// The innermost reason: the outer ones say no more than "an error occurred".
-pub fn root(error: &dyn Error) -> String {
-    match error.source() {
-        Some(inner) => root(inner),
-        None => error.to_string(),
-    }
+/// Those of these parts that the environment names.
+fn named(parts: &[Part], variable: impl Fn(&str) -> Option<String>) -> BTreeMap<Part, String> {
+    let set = |part: &Part| {
+        let name = variable(part.variable()).filter(|name| !name.is_empty());
+        Some((*part, name?))
+    };
+    parts.iter().filter_map(set).collect()
 }
 
 /// A file that was named on the command line, and what is wrong with it.

@@ -23,7 +23,7 @@ impl Trouble {
         }
     }
 
-    /// AWS did not answer as it should.
+    /// AWS or the database did not answer as it should.
     pub fn aws(message: impl Into<String>) -> Self {
         Self {
             exit: Exit::Aws,

@@ -7,6 +7,7 @@ use cvm_shared::care::Group;
 use cvm_shared::failure::Failure;
 use cvm_shared::ids::CertificateId;
 use cvm_shared::ids::SerialNumber;
+use cvm_shared::operate::trails::Upkeep;
 use cvm_shared::ports::Backlog;
 use cvm_shared::row::Reader;
 use cvm_shared::time::UnixMillis;
@@ -60,45 +61,6 @@ impl DynamoBacklog {
         sent.map(|_| ()).map_err(|error| failure(SERVICE, &error))
     }
 
-    /// When the last sweep ended and what came of it.
-    pub async fn last_sweep(&self) -> Result<Option<(UnixMillis, String)>, Failure> {
-        let call = self.client.get_item().table_name(&self.table);
-        let call = call.key(KEY, AttributeValue::S(MARK_KEY.to_owned()));
-        let answer = call.send().await;
-        let answer = answer.map_err(|error| failure(SERVICE, &error))?;
-        let Some(row) = answer.item().map(read) else {
-            return Ok(None);
-        };
-        let item = Reader(&row);
-        let at = item.optional_number(SWEPT_AT)?.map(UnixMillis);
-        let summary = item.optional_text(SWEPT)?.map(str::to_owned);
-        Ok(at.zip(summary))
-    }
-
-    /// The row that has waited longest in this group, and since when.
-    pub async fn oldest(&self, group: Group) -> Result<Option<(String, UnixMillis)>, Failure> {
-        let mut oldest = None;
-        for shard in 0..SHARDS {
-            let call = self.client.query().table_name(&self.table);
-            let call = call
-                .index_name(WAITING_INDEX)
-                .key_condition_expression("#for = :for")
-                .expression_attribute_names("#for", WAITS_FOR)
-                .expression_attribute_values(":for", AttributeValue::S(shard_key(group, shard)))
-                .limit(1);
-            let answer = call.send().await;
-            let answer = answer.map_err(|error| failure(SERVICE, &error))?;
-            let found = answer.items().first().map(|item| {
-                let row = read(item);
-                let item = Reader(&row);
-                let since = UnixMillis(item.number(WAITS_SINCE)?);
-                Ok((since, item.text(KEY)?.to_owned()))
-            });
-            oldest = [oldest, found.transpose()?].into_iter().flatten().min();
-        }
-        Ok(oldest.map(|(since, serial)| (serial, since)))
-    }
-
     /// The oldest of one shard.
     async fn shard(
         &self,
@@ -121,6 +83,45 @@ impl DynamoBacklog {
             .map_err(|error| failure(SERVICE, &error))?;
         let serial = |item| Reader(&read(item)).id(KEY, SerialNumber::parse);
         answer.items().iter().map(serial).collect()
+    }
+}
+
+impl Upkeep for DynamoBacklog {
+    async fn last_sweep(&self) -> Result<Option<(UnixMillis, String)>, Failure> {
+        let call = self.client.get_item().table_name(&self.table);
+        let call = call.key(KEY, AttributeValue::S(MARK_KEY.to_owned()));
+        let answer = call.send().await;
+        let answer = answer.map_err(|error| failure(SERVICE, &error))?;
+        let Some(row) = answer.item().map(read) else {
+            return Ok(None);
+        };
+        let item = Reader(&row);
+        let at = item.optional_number(SWEPT_AT)?.map(UnixMillis);
+        let summary = item.optional_text(SWEPT)?.map(str::to_owned);
+        Ok(at.zip(summary))
+    }
+
+    async fn oldest(&self, group: Group) -> Result<Option<(SerialNumber, UnixMillis)>, Failure> {
+        let mut oldest = None;
+        for shard in 0..SHARDS {
+            let call = self.client.query().table_name(&self.table);
+            let call = call
+                .index_name(WAITING_INDEX)
+                .key_condition_expression("#for = :for")
+                .expression_attribute_names("#for", WAITS_FOR)
+                .expression_attribute_values(":for", AttributeValue::S(shard_key(group, shard)))
+                .limit(1);
+            let answer = call.send().await;
+            let answer = answer.map_err(|error| failure(SERVICE, &error))?;
+            let found = answer.items().first().map(|item| {
+                let row = read(item);
+                let item = Reader(&row);
+                let since = UnixMillis(item.number(WAITS_SINCE)?);
+                Ok((since, item.id(KEY, SerialNumber::parse)?))
+            });
+            oldest = [oldest, found.transpose()?].into_iter().flatten().min();
+        }
+        Ok(oldest.map(|(since, serial)| (serial, since)))
     }
 }
 

@@ -13,6 +13,7 @@ use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use cvm_shared::failure::Failure;
+use cvm_shared::operate::work::Batches;
 
 use crate::classify::failure;
 use crate::vault::status;
@@ -36,8 +37,26 @@ impl S3Batches {
         Self { client, bucket }
     }
 
-    /// Keeps the rows of a batch that is not begun yet.
-    pub async fn put_rows(&self, id: &str, file: &Path) -> Result<(), Failure> {
+    async fn is_begun(&self, id: &str) -> Result<bool, Failure> {
+        let key = about_key(id);
+        let call = self.client.list_objects_v2().bucket(&self.bucket);
+        let listed = call.prefix(&key).max_keys(1).send().await;
+        let listed = listed.map_err(|error| failure(SERVICE, &error))?;
+        Ok(listed
+            .contents()
+            .iter()
+            .any(|object| object.key() == Some(&*key)))
+    }
+
+    async fn get(&self, key: String) -> Result<GetObjectOutput, Failure> {
+        let call = self.client.get_object().bucket(&self.bucket).key(key);
+        let found = call.send().await;
+        found.map_err(|error| failure(SERVICE, &error))
+    }
+}
+
+impl Batches for S3Batches {
+    async fn put_rows(&self, id: &str, file: &Path) -> Result<(), Failure> {
         let body = ByteStream::from_path(file).await;
         let body = body.map_err(|error| unavailable(&error))?;
         let call = self.client.put_object().bucket(&self.bucket).body(body);
@@ -50,8 +69,7 @@ impl S3Batches {
         sent.map(|_| ()).map_err(|error| failure(SERVICE, &error))
     }
 
-    /// Keeps the page about a batch, which begins it; whether nobody had begun it before.
-    pub async fn begin(&self, id: &str, about: Vec<u8>) -> Result<bool, Failure> {
+    async fn begin(&self, id: &str, about: Vec<u8>) -> Result<bool, Failure> {
         let call = self.client.put_object().bucket(&self.bucket);
         let call = call.key(about_key(id)).content_type("application/json");
         match call.if_none_match("*").body(about.into()).send().await {
@@ -61,8 +79,7 @@ impl S3Batches {
         }
     }
 
-    /// The page about a batch; `None` if there is no such batch.
-    pub async fn about(&self, id: &str) -> Result<Option<Vec<u8>>, Failure> {
+    async fn about(&self, id: &str) -> Result<Option<Vec<u8>>, Failure> {
         // To whoever may list only a part of the bucket, S3 answers "forbidden" for an object that is not there.
         if !self.is_begun(id).await? {
             return Ok(None);
@@ -72,19 +89,7 @@ impl S3Batches {
         Ok(Some(body.to_vec()))
     }
 
-    async fn is_begun(&self, id: &str) -> Result<bool, Failure> {
-        let key = about_key(id);
-        let call = self.client.list_objects_v2().bucket(&self.bucket);
-        let listed = call.prefix(&key).max_keys(1).send().await;
-        let listed = listed.map_err(|error| failure(SERVICE, &error))?;
-        Ok(listed
-            .contents()
-            .iter()
-            .any(|object| object.key() == Some(&*key)))
-    }
-
-    /// Writes the rows of a batch to `sink`, piece by piece.
-    pub async fn rows(&self, id: &str, sink: &mut impl Write) -> Result<(), Failure> {
+    async fn rows(&self, id: &str, sink: &mut (impl Write + Send)) -> Result<(), Failure> {
         let mut body = self.get(rows_key(id)).await?.body;
         while let Some(piece) = body.next().await {
             let piece = piece.map_err(|error| unavailable(&error))?;
@@ -94,14 +99,7 @@ impl S3Batches {
         Ok(())
     }
 
-    async fn get(&self, key: String) -> Result<GetObjectOutput, Failure> {
-        let call = self.client.get_object().bucket(&self.bucket).key(key);
-        let found = call.send().await;
-        found.map_err(|error| failure(SERVICE, &error))
-    }
-
-    /// The ids of all batches, in their alphabetical order.
-    pub async fn ids(&self) -> Result<Vec<String>, Failure> {
+    async fn ids(&self) -> Result<Vec<String>, Failure> {
         let call = self.client.list_objects_v2().bucket(&self.bucket);
         let mut pages = call.prefix(ROOT).delimiter("/").into_paginator().send();
         let mut ids = Vec::new();
@@ -127,7 +125,7 @@ fn id_in(folder: &str) -> Option<&str> {
     folder.strip_prefix(ROOT)?.strip_suffix('/')
 }
 
-fn unavailable(error: &dyn std::error::Error) -> Failure {
+fn unavailable(error: &impl std::error::Error) -> Failure {
     Failure::Unavailable {
         service: SERVICE,
         detail: error.to_string(),

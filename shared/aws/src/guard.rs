@@ -28,7 +28,8 @@ const SERVICE: &str = "dynamodb";
 pub const KEY: &str = "guard";
 /// When an item may be forgotten, in seconds since 1970: the table's time to live.
 pub const FORGET_AT: &str = "forgetAt";
-const SERIAL: &str = "productid";
+/// The device that a public key is bound to.
+pub(crate) const SERIAL: &str = "productid";
 const SECRET: &str = "secret";
 const NONCE_KEY: &str = "secret#nonce";
 

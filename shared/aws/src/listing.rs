@@ -6,8 +6,9 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cvm_shared::failure::Failure;
-use cvm_shared::record::Record;
-use cvm_shared::time::UnixMillis;
+use cvm_shared::operate::rows::Listed;
+use cvm_shared::operate::rows::Listing;
+use cvm_shared::operate::rows::Wanted;
 
 use crate::backlog::MARK_KEY;
 use crate::classify::failure;
@@ -16,22 +17,6 @@ use crate::item::KEY;
 use crate::item::from_item;
 
 const SERVICE: &str = "dynamodb";
-
-/// Which devices are wanted; by default all.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wanted {
-    /// In one of these states (`applyState`); empty: in any.
-    pub states: Vec<i32>,
-    /// With a serial number that begins so.
-    pub prefix: Option<String>,
-    /// That asked at this moment or later.
-    pub since: Option<UnixMillis>,
-    /// That asked before this moment.
-    pub before: Option<UnixMillis>,
-}
-
-/// A row, or the serial number of one that cannot be read and why.
-pub type Listed = Result<Record, (String, Failure)>;
 
 /// A read through the table.
 #[derive(Debug)]
@@ -54,9 +39,10 @@ impl DynamoListing {
             is_over: false,
         }
     }
+}
 
-    /// The next page, perhaps an empty one; `None` after the last.
-    pub async fn page(&mut self) -> Result<Option<Vec<Listed>>, Failure> {
+impl Listing for DynamoListing {
+    async fn page(&mut self) -> Result<Option<Vec<Listed>>, Failure> {
         if self.is_over {
             return Ok(None);
         }
@@ -146,6 +132,8 @@ fn number(number: impl std::fmt::Display) -> AttributeValue {
 
 #[cfg(test)]
 mod tests {
+    use cvm_shared::time::UnixMillis;
+
     use super::*;
 
     #[test]

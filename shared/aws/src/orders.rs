@@ -7,6 +7,9 @@ use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchOutput;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use cvm_shared::failure::Failure;
 use cvm_shared::message::Order;
+use cvm_shared::operate::work::Orders;
+use futures_util::StreamExt as _;
+use futures_util::stream;
 
 use crate::classify::by_code;
 use crate::classify::failure;
@@ -14,7 +17,10 @@ use crate::classify::failure;
 const SERVICE: &str = "sqs";
 
 /// How many orders one call takes (`SendMessageBatch` takes no more; ten of the longest are 50 kB of its 1 MiB).
-pub const ORDERS: usize = 10;
+const ORDERS: usize = 10;
+
+/// How many calls are on their way at once.
+const CALLS: usize = 10;
 
 /// The way into the work queue for whoever sends many: all of it counts as one tenant of the queue, so that a device
 /// that asks by itself need not wait behind it (see [`SqsQueue`](crate::queue::SqsQueue)).
@@ -31,9 +37,8 @@ impl SqsOrders {
         Self { client, url, group }
     }
 
-    /// Sends these orders, [`ORDERS`] at most; the answers are in their order, one each. An order that failed may be
-    /// in the queue all the same; sending it again is harmless.
-    pub async fn send(&self, orders: &[Order]) -> Vec<Result<(), Failure>> {
+    /// Sends these orders, [`ORDERS`] at most.
+    async fn send(&self, orders: &[Order]) -> Vec<Result<(), Failure>> {
         match self.call(orders).await {
             Ok(answer) => sorted(orders.len(), &answer),
             Err(failure) => vec![Err(failure); orders.len()],
@@ -56,6 +61,14 @@ impl SqsOrders {
         let call = self.client.send_message_batch().queue_url(&self.url);
         let answer = call.set_entries(Some(entries)).send().await;
         answer.map_err(|error| failure(SERVICE, &error))
+    }
+}
+
+impl Orders for SqsOrders {
+    async fn send_many(&self, orders: &[Order]) -> Vec<Result<(), Failure>> {
+        let calls: Vec<_> = orders.chunks(ORDERS).map(|part| self.send(part)).collect();
+        let answers = stream::iter(calls).buffered(CALLS).collect::<Vec<_>>();
+        answers.await.concat()
     }
 }
 

@@ -7,6 +7,7 @@ use aws_sdk_sqs::types::MessageAttributeValue;
 use aws_sdk_sqs::types::QueueAttributeName;
 use cvm_shared::failure::Failure;
 use cvm_shared::message::Order;
+use cvm_shared::operate::work::Levels;
 use cvm_shared::ports::Delivery;
 use cvm_shared::ports::Depth;
 use cvm_shared::ports::Queue;
@@ -46,6 +47,30 @@ impl SqsQueue {
     }
 }
 
+impl SqsQueue {
+    /// About how full the queue is.
+    pub async fn levels(&self) -> Result<Levels, Failure> {
+        let names = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+        ];
+        let call = self.client.get_queue_attributes().queue_url(&self.url);
+        let answer = call.set_attribute_names(Some(names.to_vec())).send().await;
+        let answer = answer.map_err(|error| failure(SERVICE, &error))?;
+        let number = |name: &QueueAttributeName| {
+            let text = answer.attributes().and_then(|all| all.get(name));
+            text.and_then(|text| text.parse().ok()).unwrap_or(0)
+        };
+        let [ready, in_flight, delayed] = names.each_ref().map(number);
+        Ok(Levels {
+            ready,
+            in_flight,
+            delayed,
+        })
+    }
+}
+
 impl Queue for SqsQueue {
     async fn send(&self, order: &Order) -> Result<(), Failure> {
         let call = self.client.send_message().queue_url(&self.url);
@@ -57,16 +82,7 @@ impl Queue for SqsQueue {
 
 impl Depth for SqsQueue {
     async fn depth(&self) -> Result<u64, Failure> {
-        let counts = [
-            QueueAttributeName::ApproximateNumberOfMessages,
-            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
-            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
-        ];
-        let call = self.client.get_queue_attributes().queue_url(&self.url);
-        let answer = call.set_attribute_names(Some(counts.to_vec())).send().await;
-        let answer = answer.map_err(|error| failure(SERVICE, &error))?;
-        let told = answer.attributes().into_iter().flat_map(|map| map.values());
-        Ok(told.filter_map(|count| count.parse::<u64>().ok()).sum())
+        self.levels().await.map(Levels::all)
     }
 }
 

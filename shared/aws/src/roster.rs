@@ -14,6 +14,10 @@ use aws_sdk_dynamodb::types::BatchStatementResponse;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use cvm_shared::failure::Failure;
 use cvm_shared::ids::SerialNumber;
+use cvm_shared::operate::rows::Found;
+use cvm_shared::operate::rows::Inserted;
+use cvm_shared::operate::rows::Roster;
+use cvm_shared::operate::rows::Rows as _;
 use cvm_shared::record::Record;
 
 use crate::classify::failure;
@@ -21,41 +25,11 @@ use crate::columns::Item;
 use crate::item::from_item;
 use crate::item::to_item;
 use crate::rows::DynamoRows;
-use crate::rows::Found;
 
 const SERVICE: &str = "dynamodb";
 
 /// How many rows go into one call (`BatchExecuteStatement` takes no more).
 pub const BATCH: usize = 25;
-
-/// What became of a row that was to be added.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Inserted {
-    /// It is in the table now.
-    New,
-    /// The table has it already, with the same secret and binding: imported before, perhaps by a
-    /// call of this very run whose answer was lost.
-    Same,
-    /// The table has this one under its serial number; it stays as it is.
-    Conflict(Box<Record>),
-}
-
-impl Inserted {
-    /// What it means that `stored` stands where `offered` was to go.
-    ///
-    /// Only what an import sets is compared: a device that has moved on since is still the same.
-    pub fn beside(offered: &Record, stored: Record) -> Self {
-        let same = offered.serial == stored.serial
-            && offered.verifier == stored.verifier
-            && offered.proof_only == stored.proof_only
-            && offered.binding == stored.binding;
-        if same {
-            Self::Same
-        } else {
-            Self::Conflict(Box::new(stored))
-        }
-    }
-}
 
 /// The device table, for adding rows.
 #[derive(Clone, Debug)]
@@ -73,17 +47,6 @@ impl DynamoRoster {
             client,
             table,
         }
-    }
-
-    /// Adds these rows, [`BATCH`] per call; the answers are in their order, one each.
-    ///
-    /// A row that failed may have been written or not. Adding it again is harmless: it is `Same` then.
-    pub async fn insert_batch(&self, records: &[Record]) -> Vec<Result<Inserted, Failure>> {
-        let mut answers = Vec::with_capacity(records.len());
-        for call in records.chunks(BATCH) {
-            answers.extend(self.call(call).await);
-        }
-        answers
     }
 
     async fn call(&self, records: &[Record]) -> Vec<Result<Inserted, Failure>> {
@@ -141,7 +104,21 @@ impl DynamoRoster {
         if serials.is_empty() {
             return Vec::new();
         }
-        self.rows.load(serials).await
+        self.rows.load_many(serials).await
+    }
+}
+
+impl Roster for DynamoRoster {
+    fn at_once(&self) -> usize {
+        BATCH
+    }
+
+    async fn insert_batch(&self, records: &[Record]) -> Vec<Result<Inserted, Failure>> {
+        let mut answers = Vec::with_capacity(records.len());
+        for call in records.chunks(BATCH) {
+            answers.extend(self.call(call).await);
+        }
+        answers
     }
 }
 

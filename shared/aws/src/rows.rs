@@ -8,7 +8,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use cvm_shared::failure::Failure;
 use cvm_shared::ids::SerialNumber;
-use cvm_shared::record::Record;
+use cvm_shared::operate::rows::Found;
+use cvm_shared::operate::rows::Rows;
 
 use crate::classify::failure;
 use crate::columns::Item;
@@ -16,12 +17,6 @@ use crate::item::KEY;
 use crate::item::from_item;
 
 const SERVICE: &str = "dynamodb";
-
-/// How many rows one read may ask for (`BatchGetItem` takes no more).
-pub const ROWS: usize = 100;
-
-/// What a read says of one device: its row, that there is none, or why nobody knows.
-pub type Found = Result<Option<Record>, Failure>;
 
 /// The device table, for reading many rows at once.
 #[derive(Clone, Debug)]
@@ -34,15 +29,6 @@ impl DynamoRows {
     /// The rows of this table.
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
-    }
-
-    /// The rows of these devices, [`ROWS`] at most and no device twice, in their order. Strongly consistent, as
-    /// [`Registry::load`](cvm_shared::ports::Registry::load) is. What the table was too busy for is `Throttled`.
-    pub async fn load(&self, serials: &[SerialNumber]) -> Vec<Found> {
-        match self.call(serials).await {
-            Ok(answer) => sorted(serials, &answer),
-            Err(failure) => vec![Err(failure); serials.len()],
-        }
     }
 
     async fn call(&self, serials: &[SerialNumber]) -> Result<BatchGetItemOutput, Failure> {
@@ -58,6 +44,16 @@ impl DynamoRows {
         let call = self.client.batch_get_item();
         let answer = call.request_items(&self.table, wanted).send().await;
         answer.map_err(|error| failure(SERVICE, &error))
+    }
+}
+
+impl Rows for DynamoRows {
+    /// In one `BatchGetItem`, which takes as many. What the table was too busy for is `Throttled`.
+    async fn load_many(&self, serials: &[SerialNumber]) -> Vec<Found> {
+        match self.call(serials).await {
+            Ok(answer) => sorted(serials, &answer),
+            Err(failure) => vec![Err(failure); serials.len()],
+        }
     }
 }
 

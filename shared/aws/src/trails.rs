@@ -9,10 +9,13 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::types::BatchStatementRequest;
 use aws_sdk_dynamodb::types::BatchStatementResponse;
-use cvm_shared::entry::Entry;
 use cvm_shared::failure::Failure;
-use cvm_shared::ids::SerialNumber;
 use cvm_shared::ids::TrailHead;
+use cvm_shared::operate::trails::Bookmark;
+use cvm_shared::operate::trails::Counts;
+use cvm_shared::operate::trails::Page;
+use cvm_shared::operate::trails::Placed;
+use cvm_shared::operate::trails::Trails;
 use cvm_shared::row::Reader;
 
 use crate::classify::failure;
@@ -31,9 +34,6 @@ const HEAD: &str = "trailHead";
 /// The key of the count. No serial number can be this.
 const COUNT_KEY: &str = "#count";
 
-/// The key of what was done to dead letters whose devices have no row.
-pub const LETTERS_KEY: &str = "#letters";
-
 /// The key of what happened in each minute.
 const MINUTE_KEY: &str = "#minute";
 
@@ -42,81 +42,6 @@ const FORGET_AT: &str = "forgetAt";
 
 /// How long minutes are kept.
 const MINUTES_KEPT_DAYS: u64 = 90;
-
-/// An entry with its place: its revision in 20 digits, so that places sort as revisions do. What nobody signed comes
-/// after the revision that it was found at, with the stream's own number.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Placed {
-    /// The place.
-    pub place: String,
-    /// Names and texts; the device is among them.
-    pub facts: BTreeMap<String, String>,
-    /// The hash, if it was signed.
-    pub head: Option<TrailHead>,
-}
-
-impl Placed {
-    /// The entry at its place.
-    pub fn of(entry: Entry) -> Self {
-        Self {
-            place: format!("{:020}", entry.revision().unwrap_or_default()),
-            facts: entry.facts,
-            head: Some(entry.head),
-        }
-    }
-
-    /// The signed entry that this is; `None` for one that nobody signed.
-    pub fn entry(&self) -> Option<Entry> {
-        Some(Entry {
-            facts: self.facts.clone(),
-            head: self.head.clone()?,
-        })
-    }
-
-    fn item(&self) -> Item {
-        let text = |text: &str| AttributeValue::S(text.to_owned());
-        let facts = self.facts.iter();
-        let mut item: Item = facts
-            .map(|(name, value)| (name.clone(), text(value)))
-            .collect();
-        item.insert(PLACE.to_owned(), text(&self.place));
-        if let Some(head) = &self.head {
-            item.insert(HEAD.to_owned(), text(head.as_str()));
-        }
-        item
-    }
-
-    fn read(item: &Item) -> Result<Self, Failure> {
-        let row = read(item);
-        let reader = Reader(&row);
-        let mut facts = BTreeMap::new();
-        for (name, value) in item {
-            if name != PLACE && name != HEAD {
-                let text = value
-                    .as_s()
-                    .map_err(|_| Failure::CorruptRow { field: PLACE })?;
-                facts.insert(name.clone(), text.clone());
-            }
-        }
-        Ok(Self {
-            place: reader.text(PLACE)?.to_owned(),
-            facts,
-            head: reader.optional_id(HEAD, TrailHead::parse)?,
-        })
-    }
-}
-
-/// Counts by name.
-pub type Counts = BTreeMap<String, i64>;
-
-/// A page of all trails.
-#[derive(Debug)]
-pub struct Page {
-    /// The entries.
-    pub entries: Vec<Placed>,
-    /// What to ask for next; `None` at the end.
-    pub next: Option<Item>,
-}
 
 /// The table of trails.
 #[derive(Clone, Debug)]
@@ -131,25 +56,8 @@ impl DynamoTrails {
         Self { client, table }
     }
 
-    /// Adds these entries, [`BATCH`](crate::roster::BATCH) at most; for each, in their order, whether it was new. One that is there already
-    /// stays as it is.
-    pub async fn add(&self, entries: &[Placed]) -> Result<Vec<bool>, Failure> {
-        let statements = entries.iter().map(|entry| self.statement(entry));
-        let statements = statements.collect::<Result<Vec<_>, _>>()?;
-        let call = self.client.batch_execute_statement();
-        let answer = call.set_statements(Some(statements)).send().await;
-        let answer = answer.map_err(|error| failure(SERVICE, &error))?;
-        if answer.responses().len() != entries.len() {
-            return Err(Failure::Unavailable {
-                service: SERVICE,
-                detail: "answer too short".to_owned(),
-            });
-        }
-        answer.responses().iter().map(was_new).collect()
-    }
-
     fn statement(&self, entry: &Placed) -> Result<BatchStatementRequest, Failure> {
-        let (statement, values) = insert_statement(&self.table, entry.item());
+        let (statement, values) = insert_statement(&self.table, item(entry));
         BatchStatementRequest::builder()
             .statement(statement)
             .set_parameters(Some(values))
@@ -158,46 +66,6 @@ impl DynamoTrails {
                 service: SERVICE,
                 detail: "statement not built".to_owned(),
             })
-    }
-
-    /// A device's trail, from the first entry to the last, as of now.
-    pub async fn read(&self, serial: &SerialNumber) -> Result<Vec<Placed>, Failure> {
-        let mut entries = Vec::new();
-        let call = self.client.query().table_name(&self.table);
-        let call = call
-            .consistent_read(true)
-            .key_condition_expression("#key = :serial")
-            .expression_attribute_names("#key", KEY)
-            .expression_attribute_values(":serial", AttributeValue::S(serial.to_string()));
-        let mut pages = call.into_paginator().items().send();
-        while let Some(item) = pages.next().await {
-            let item = item.map_err(|error| failure(SERVICE, &error))?;
-            entries.push(Placed::read(&item)?);
-        }
-        Ok(entries)
-    }
-
-    /// The next entries of all trails, in no order; `after` is the last page's `next`.
-    pub async fn page(&self, after: Option<Item>) -> Result<Page, Failure> {
-        let call = self.client.scan().table_name(&self.table);
-        let call = call
-            .filter_expression("NOT #key IN (:count, :minute)")
-            .expression_attribute_names("#key", KEY)
-            .expression_attribute_values(":count", AttributeValue::S(COUNT_KEY.to_owned()))
-            .expression_attribute_values(":minute", AttributeValue::S(MINUTE_KEY.to_owned()))
-            .set_exclusive_start_key(after);
-        let answer = call
-            .send()
-            .await
-            .map_err(|error| failure(SERVICE, &error))?;
-        Ok(Page {
-            entries: answer
-                .items()
-                .iter()
-                .map(Placed::read)
-                .collect::<Result<_, _>>()?,
-            next: answer.last_evaluated_key().cloned(),
-        })
     }
 
     /// Adds to the count of devices by state.
@@ -243,9 +111,70 @@ impl DynamoTrails {
         let key = key(MINUTE_KEY, &format!("{minute:020}"));
         self.add_to(key, deeds, Some(forget_at)).await
     }
+}
 
-    /// What happened in each minute from this one on.
-    pub async fn minutes(&self, from: u64) -> Result<Vec<(u64, Counts)>, Failure> {
+impl Trails for DynamoTrails {
+    async fn read(&self, name: &str) -> Result<Vec<Placed>, Failure> {
+        let mut entries = Vec::new();
+        let call = self.client.query().table_name(&self.table);
+        let call = call
+            .consistent_read(true)
+            .key_condition_expression("#key = :name")
+            .expression_attribute_names("#key", KEY)
+            .expression_attribute_values(":name", AttributeValue::S(name.to_owned()));
+        let mut pages = call.into_paginator().items().send();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(|error| failure(SERVICE, &error))?;
+            entries.push(placed(&item)?);
+        }
+        Ok(entries)
+    }
+
+    async fn page(&self, after: Option<Bookmark>) -> Result<Page, Failure> {
+        let after = after.map(|(device, place)| key(&device, &place));
+        let call = self.client.scan().table_name(&self.table);
+        // What was written is in it: an archive, or a move, that misses the last seconds would not be whole.
+        let call = call
+            .consistent_read(true)
+            .filter_expression("NOT #key IN (:count, :minute)")
+            .expression_attribute_names("#key", KEY)
+            .expression_attribute_values(":count", AttributeValue::S(COUNT_KEY.to_owned()))
+            .expression_attribute_values(":minute", AttributeValue::S(MINUTE_KEY.to_owned()))
+            .set_exclusive_start_key(after);
+        let answer = call
+            .send()
+            .await
+            .map_err(|error| failure(SERVICE, &error))?;
+        Ok(Page {
+            entries: answer
+                .items()
+                .iter()
+                .map(placed)
+                .collect::<Result<_, _>>()?,
+            next: answer.last_evaluated_key().map(bookmark).transpose()?,
+        })
+    }
+
+    async fn add(&self, entries: &[Placed]) -> Result<Vec<bool>, Failure> {
+        // A batch of no statements is refused.
+        if entries.is_empty() {
+            return Ok(Vec::new());
+        }
+        let statements = entries.iter().map(|entry| self.statement(entry));
+        let statements = statements.collect::<Result<Vec<_>, _>>()?;
+        let call = self.client.batch_execute_statement();
+        let answer = call.set_statements(Some(statements)).send().await;
+        let answer = answer.map_err(|error| failure(SERVICE, &error))?;
+        if answer.responses().len() != entries.len() {
+            return Err(Failure::Unavailable {
+                service: SERVICE,
+                detail: "answer too short".to_owned(),
+            });
+        }
+        answer.responses().iter().map(was_new).collect()
+    }
+
+    async fn minutes(&self, from: u64) -> Result<Vec<(u64, Counts)>, Failure> {
         let call = self.client.query().table_name(&self.table);
         let call = call
             .key_condition_expression("#key = :minute AND #place >= :from")
@@ -264,13 +193,44 @@ impl DynamoTrails {
         Ok(minutes)
     }
 
-    /// How many devices there are in each state, as far as they were counted.
-    pub async fn counts(&self) -> Result<Counts, Failure> {
+    async fn counts(&self) -> Result<Counts, Failure> {
         let call = self.client.get_item().table_name(&self.table);
         let answer = call.set_key(Some(key(COUNT_KEY, COUNT_KEY))).send().await;
         let answer = answer.map_err(|error| failure(SERVICE, &error))?;
         Ok(answer.item().map(numbers).unwrap_or_default())
     }
+}
+
+fn item(entry: &Placed) -> Item {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let facts = entry.facts.iter();
+    let mut item: Item = facts
+        .map(|(name, value)| (name.clone(), text(value)))
+        .collect();
+    item.insert(PLACE.to_owned(), text(&entry.place));
+    if let Some(head) = &entry.head {
+        item.insert(HEAD.to_owned(), text(head.as_str()));
+    }
+    item
+}
+
+fn placed(item: &Item) -> Result<Placed, Failure> {
+    let row = read(item);
+    let reader = Reader(&row);
+    let mut facts = BTreeMap::new();
+    for (name, value) in item {
+        if name != PLACE && name != HEAD {
+            let text = value
+                .as_s()
+                .map_err(|_| Failure::CorruptRow { field: PLACE })?;
+            facts.insert(name.clone(), text.clone());
+        }
+    }
+    Ok(Placed {
+        place: reader.text(PLACE)?.to_owned(),
+        facts,
+        head: reader.optional_id(HEAD, TrailHead::parse)?,
+    })
 }
 
 fn numbers(item: &Item) -> Counts {
@@ -287,6 +247,13 @@ fn key(device: &str, place: &str) -> Item {
         (KEY.to_owned(), text(device)),
         (PLACE.to_owned(), text(place)),
     ])
+}
+
+/// The key that a page ended with.
+fn bookmark(last: &Item) -> Result<Bookmark, Failure> {
+    let row = read(last);
+    let reader = Reader(&row);
+    Ok((reader.text(KEY)?.to_owned(), reader.text(PLACE)?.to_owned()))
 }
 
 fn was_new(response: &BatchStatementResponse) -> Result<bool, Failure> {

@@ -4,6 +4,7 @@ use cvm_shared::care::Group;
 use cvm_shared::failure::Failure;
 use cvm_shared::ids::CertificateId;
 use cvm_shared::ids::SerialNumber;
+use cvm_shared::operate::trails::Upkeep;
 use cvm_shared::ports::Backlog;
 use cvm_shared::row::corrupt;
 use cvm_shared::time::UnixMillis;
@@ -37,24 +38,6 @@ impl MySqlBacklog {
         self.set(SWEPT, at, Some(summary)).await
     }
 
-    /// When the last sweep ended and what came of it.
-    pub async fn last_sweep(&self) -> Result<Option<(UnixMillis, String)>, Failure> {
-        let found = self.get(SWEPT).await?;
-        Ok(found.and_then(|(at, says)| Some((at, says?))))
-    }
-
-    /// The row that has waited longest in this group, and since when.
-    pub async fn oldest(&self, group: Group) -> Result<Option<(String, UnixMillis)>, Failure> {
-        let text = "SELECT `productid`, `waitsSince` FROM cvm_devices WHERE `waitsFor` = ? \
-             ORDER BY `waitsSince` LIMIT 1";
-        let found = sqlx::query_as::<_, (String, i64)>(text).bind(group.as_str());
-        let found = found.fetch_optional(self.database.pool()).await;
-        let found = found.map_err(told)?;
-        found
-            .map(|(serial, since)| Ok((serial, moment(since)?)))
-            .transpose()
-    }
-
     async fn set(&self, mark: &str, at: UnixMillis, says: Option<&str>) -> Result<(), Failure> {
         let query = sqlx::query(SET).bind(mark).bind(signed(at.0)?).bind(says);
         let done = query.execute(self.database.pool()).await;
@@ -70,9 +53,31 @@ impl MySqlBacklog {
     }
 }
 
+fn serial_number(text: String) -> Result<SerialNumber, Failure> {
+    SerialNumber::parse(text).map_err(|_| corrupt("productid"))
+}
+
 fn moment(at: i64) -> Result<UnixMillis, Failure> {
     let at = u64::try_from(at).map_err(|_| corrupt("at"))?;
     Ok(UnixMillis(at))
+}
+
+impl Upkeep for MySqlBacklog {
+    async fn last_sweep(&self) -> Result<Option<(UnixMillis, String)>, Failure> {
+        let found = self.get(SWEPT).await?;
+        Ok(found.and_then(|(at, says)| Some((at, says?))))
+    }
+
+    async fn oldest(&self, group: Group) -> Result<Option<(SerialNumber, UnixMillis)>, Failure> {
+        let text = "SELECT `productid`, `waitsSince` FROM cvm_devices WHERE `waitsFor` = ? \
+             ORDER BY `waitsSince` LIMIT 1";
+        let found = sqlx::query_as::<_, (String, i64)>(text).bind(group.as_str());
+        let found = found.fetch_optional(self.database.pool()).await;
+        let found = found.map_err(told)?;
+        found
+            .map(|(serial, since)| Ok((serial_number(serial)?, moment(since)?)))
+            .transpose()
+    }
 }
 
 impl Backlog for MySqlBacklog {
@@ -89,8 +94,7 @@ impl Backlog for MySqlBacklog {
             .bind(signed(before.0)?)
             .bind(u64::try_from(most).unwrap_or(u64::MAX));
         let found = query.fetch_all(self.database.pool()).await.map_err(told)?;
-        let serial = |text: String| SerialNumber::parse(text).map_err(|_| corrupt("productid"));
-        found.into_iter().map(serial).collect()
+        found.into_iter().map(serial_number).collect()
     }
 
     async fn names(&self, certificate: &CertificateId) -> Result<bool, Failure> {

@@ -14,6 +14,8 @@ use cvm_shared::failure::Failure;
 use secrecy::ExposeSecret as _;
 use secrecy::SecretString;
 use sqlx::AssertSqlSafe;
+use sqlx::ConnectOptions as _;
+use sqlx::Connection as _;
 use sqlx::Executor as _;
 use sqlx::MySqlPool;
 use sqlx::migrate::Migrator;
@@ -154,6 +156,20 @@ impl Database {
         Ok(database)
     }
 
+    /// Knocks once, and tells at once why nobody opens: [`Database::open`] goes on knocking for as long as it has patience.
+    pub async fn knock(
+        terms: &DatabaseTerms,
+        password: Option<&SecretString>,
+    ) -> Result<(), DatabaseError> {
+        let options = with_password(connect_options(terms)?, password);
+        let connected = tokio::time::timeout(terms.patience, options.connect()).await;
+        let connected = connected.map_err(|_| sqlx::Error::PoolTimedOut);
+        let connection = connected.flatten().map_err(DatabaseError::Refused)?;
+        // It was let in: how it takes its leave makes no difference.
+        let _left = connection.close().await;
+        Ok(())
+    }
+
     async fn is_strict(&self) -> Result<(), DatabaseError> {
         let mode = sqlx::query_scalar::<_, String>("SELECT @@SESSION.sql_mode");
         let mode = mode.fetch_one(&self.pool).await;
@@ -252,8 +268,12 @@ fn connect_options(terms: &DatabaseTerms) -> Result<MySqlConnectOptions, Databas
             "must not hold the password: it is told apart, from a file",
         ));
     }
-    let options = MySqlConnectOptions::from_str(&terms.url);
-    let options = options.map_err(|_| DatabaseError::Address("is no mysql:// URL"))?;
+    let refuse = || DatabaseError::Address("is no mysql:// URL");
+    // The driver takes a URL of any kind for its own.
+    if !terms.url.starts_with("mysql://") {
+        return Err(refuse());
+    }
+    let options = MySqlConnectOptions::from_str(&terms.url).map_err(|_| refuse())?;
     let options = options
         .charset("utf8mb4")
         // Our own, not whatever the server's default is with these added to it.

@@ -6,6 +6,8 @@ use cvm_shared::csr::PublicKeyDigest;
 use cvm_shared::failure::Failure;
 use cvm_shared::ids::SerialNumber;
 use cvm_shared::nonce::NonceKey;
+use cvm_shared::operate::moving::Bound;
+use cvm_shared::operate::moving::Keys;
 use cvm_shared::ports::Guard;
 use cvm_shared::ports::Random;
 use cvm_shared::row::corrupt;
@@ -93,6 +95,18 @@ impl<N: Random> MySqlGuard<N> {
         }
     }
 
+    /// The device that a key's row names.
+    async fn owner(&self, name: &str) -> Result<Option<SerialNumber>, Failure> {
+        let text = "SELECT `productid` FROM cvm_guard WHERE `guard` = ?";
+        let found = sqlx::query_scalar::<_, Option<String>>(text).bind(name);
+        let found = found.fetch_optional(self.database.pool()).await;
+        let Some(owner) = found.map_err(told)? else {
+            return Ok(None);
+        };
+        let owner = owner.and_then(|owner| SerialNumber::parse(owner).ok());
+        owner.map(Some).ok_or_else(|| corrupt("productid"))
+    }
+
     /// Forgets the nonces that may be forgotten; how many.
     pub async fn forget(&self, now: UnixMillis) -> Result<u64, Failure> {
         let text = "DELETE FROM cvm_guard WHERE `forgetAt` < ? LIMIT ?";
@@ -126,13 +140,49 @@ impl<N: Random> Guard for MySqlGuard<N> {
     }
 
     async fn bind_key(&self, key: PublicKeyDigest, serial: &SerialNumber) -> Result<bool, Failure> {
-        let name = format!("key#{}", key.to_hex());
+        let name = key_name(key);
         if self.insert(&name, Some(serial), None, None).await? {
             return Ok(true);
         }
-        let text = "SELECT `productid` FROM cvm_guard WHERE `guard` = ?";
-        let owner = sqlx::query_scalar::<_, Option<String>>(text).bind(name);
-        let owner = owner.fetch_one(self.database.pool()).await.map_err(told)?;
-        Ok(owner.as_deref() == Some(serial.as_str()))
+        let owner = self.owner(&name).await?;
+        Ok(owner.as_ref() == Some(serial))
+    }
+}
+
+/// How a public key is named here: this, and its digest.
+const KEYS: &str = "key#";
+
+/// How many keys a page has.
+const PAGE: u32 = 1000;
+
+fn key_name(key: PublicKeyDigest) -> String {
+    format!("{KEYS}{}", key.to_hex())
+}
+
+fn bound((name, serial): (String, Option<String>)) -> Result<Bound, Failure> {
+    let hex = name.strip_prefix(KEYS);
+    let key = hex.and_then(|hex| PublicKeyDigest::parse(hex).ok());
+    let serial = serial.and_then(|serial| SerialNumber::parse(serial).ok());
+    key.zip(serial).ok_or_else(|| corrupt("guard"))
+}
+
+impl<N: Random> Keys for MySqlGuard<N> {
+    async fn bound(&self, after: Option<String>) -> Result<(Vec<Bound>, Option<String>), Failure> {
+        // `$` comes after `#`.
+        let text = "SELECT `guard`, `productid` FROM cvm_guard WHERE `guard` > ? AND `guard` < 'key$' \
+             ORDER BY `guard` LIMIT ?";
+        let query = sqlx::query_as::<_, (String, Option<String>)>(text);
+        let query = query
+            .bind(after.unwrap_or_else(|| KEYS.to_owned()))
+            .bind(PAGE);
+        let found = query.fetch_all(self.database.pool()).await.map_err(told)?;
+        let is_full = found.len() == PAGE as usize;
+        let last = found.last().map(|(name, _)| name.clone());
+        let page = found.into_iter().map(bound).collect::<Result<_, _>>()?;
+        Ok((page, last.filter(|_| is_full)))
+    }
+
+    async fn holder(&self, key: PublicKeyDigest) -> Result<Option<SerialNumber>, Failure> {
+        self.owner(&key_name(key)).await
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use cvm_shared::failure::Failure;
 use cvm_shared::ids::hex;
 use cvm_shared::message::Order;
+use cvm_shared::operate::work::Levels;
 use cvm_shared::ports::Clock;
 use cvm_shared::ports::Delivery;
 use cvm_shared::ports::Depth;
@@ -74,7 +75,7 @@ struct Sent<'a> {
 /// A device that asks by itself.
 const FIRST: i8 = 0;
 /// A batch.
-const SECOND: i8 = 1;
+pub(crate) const SECOND: i8 = 1;
 
 /// Whose turn it is: a message of the device's own, or one among many of a batch.
 fn turn(tenant: Option<&str>, body: &str) -> i8 {
@@ -105,6 +106,29 @@ impl<C: Clock, N: Random> MySqlQueue<C, N> {
             table: Table::DeadLetters,
             ..Self::orders(database, u32::MAX, clock, random)
         }
+    }
+
+    /// How full the queue is.
+    pub async fn levels(&self) -> Result<Levels, Failure> {
+        // What a receipt names was handed out, and hidden for as long as its holder may take; what has none waits for
+        // its delay.
+        let text = format!(
+            "SELECT CAST(COALESCE(SUM(`visibleAt` <= ?), 0) AS SIGNED), \
+             CAST(COALESCE(SUM(`visibleAt` > ? AND `receipt` IS NOT NULL), 0) AS SIGNED), \
+             CAST(COALESCE(SUM(`visibleAt` > ? AND `receipt` IS NULL), 0) AS SIGNED) FROM {}",
+            self.table.name()
+        );
+        let now = signed(self.clock.now().0)?;
+        let counts = sqlx::query_as::<_, (i64, i64, i64)>(AssertSqlSafe(text));
+        let counts = counts.bind(now).bind(now).bind(now);
+        let (ready, in_flight, delayed) =
+            counts.fetch_one(self.database.pool()).await.map_err(told)?;
+        let number = |count: i64| u64::try_from(count).unwrap_or_default();
+        Ok(Levels {
+            ready: number(ready),
+            in_flight: number(in_flight),
+            delayed: number(delayed),
+        })
     }
 
     /// Sends an order for a batch, which is one tenant.

@@ -97,13 +97,18 @@ pub(crate) fn stored(record: &Record) -> Row {
 
 /// Reads a row that was selected by [`ALL`].
 pub(crate) fn read(found: &MySqlRow) -> Result<Record, Failure> {
+    from_row(&columns(found)?)
+}
+
+/// The columns of a row that was selected by [`ALL`].
+pub(crate) fn columns(found: &MySqlRow) -> Result<Row, Failure> {
     let mut row = Row::new();
     for (name, kind) in COLUMNS {
         if let Some(value) = column(found, name, *kind)? {
             row.insert((*name).to_owned(), value);
         }
     }
-    from_row(&row)
+    Ok(row)
 }
 
 fn column(found: &MySqlRow, name: &'static str, kind: Kind) -> Result<Option<Value>, Failure> {

@@ -60,6 +60,26 @@ impl PublicKeyDigest {
     pub fn to_hex(self) -> String {
         hex(&self.0)
     }
+
+    /// Reads [`PublicKeyDigest::to_hex`] back.
+    pub fn parse(text: &str) -> Result<Self, Malformed> {
+        let digit = |byte: u8| match byte {
+            b'0'..=b'9' => Some(byte - b'0'),
+            b'a'..=b'f' => Some(byte - b'a' + 10),
+            _ => None,
+        };
+        let byte = |pair: &[u8]| Some(digit(pair[0])? << 4 | digit(pair[1])?);
+        let pairs = text.as_bytes().chunks_exact(2);
+        let bytes: Option<Vec<u8>> = pairs.map(byte).collect();
+        let digest = bytes.filter(|_| text.len() == 64);
+        let digest = digest.and_then(|bytes| bytes.try_into().ok());
+        digest.map(Self).ok_or_else(|| {
+            Malformed::new(
+                "publicKey",
+                "must be a SHA-256 digest in 64 lower-case hex digits",
+            )
+        })
+    }
 }
 
 /// A signing request that may be signed. It holds no secret: the key stays with the device.

@@ -40,6 +40,7 @@ pub(crate) struct Inside {
     pub(crate) dice: Dice,
     pub(crate) table: Mutex<Table>,
     pub(crate) guard: Mutex<Table>,
+    pub(crate) audit: Mutex<Table>,
     pub(crate) queues: Queues,
     pub(crate) bucket: Bucket,
     pub(crate) authority: Authority,
@@ -78,6 +79,8 @@ impl Account {
     pub const GUARD_TABLE: &str = "cvm-guard";
     /// Its partition key.
     pub const GUARD_KEY: &str = "guard";
+    /// The table of trails, with the sort key `place`.
+    pub const AUDIT_TABLE: &str = "cvm-audit";
     /// The bucket of bundles.
     pub const BUCKET: &str = "cvm-bundles";
     /// The work queue's name.
@@ -106,6 +109,7 @@ impl Account {
             dice: Dice::new(options.faults, options.seed),
             table: Mutex::new(Table::keyed(KEY)),
             guard: Mutex::new(Table::keyed(Self::GUARD_KEY)),
+            audit: Mutex::new(Table::keyed(KEY).sorted("place")),
             queues: Queues::new(pair),
             bucket: Bucket::default(),
             authority: Authority::new(),
@@ -173,7 +177,7 @@ impl Account {
     #[expect(clippy::expect_used, reason = "for tests, and a test may panic")]
     pub fn put_item(&self, item: Value) {
         let mut table = lock(&self.0.table);
-        let key = table.key_of(&item).expect("the item has a key").to_owned();
+        let key = table.key_of(&item).expect("the item has a key");
         if let Value::Object(item) = item {
             table.put(&key, item);
         }
@@ -195,6 +199,19 @@ impl Account {
     pub fn guarded(&self) -> Vec<Value> {
         let table = lock(&self.0.guard);
         table.items().cloned().map(Value::Object).collect()
+    }
+
+    /// All items of the table of trails, in DynamoDB's JSON, by device and place.
+    pub fn audited(&self) -> Vec<Value> {
+        let table = lock(&self.0.audit);
+        table.items().cloned().map(Value::Object).collect()
+    }
+
+    /// How many items of a table one scan looks at from now on.
+    pub fn set_scan_page(&self, items: usize) {
+        for table in [&self.0.table, &self.0.guard, &self.0.audit] {
+            lock(table).scan_page = items;
+        }
     }
 
     /// Keeps all writes to the device table from now on; those that were kept before, in their order.

@@ -14,13 +14,15 @@ use crate::expression::update;
 use crate::lock;
 use crate::partiql;
 use crate::query::query;
+use crate::scan::query_table;
+use crate::scan::scan;
 use crate::table::Table;
 use crate::wire::Refusal;
 
 /// Answers a call.
 pub(crate) fn answer(account: &Inside, operation: &str, call: &Value) -> Result<Value, Refusal> {
     if operation == "BatchExecuteStatement" {
-        return partiql::batch(&account.table, call);
+        return partiql::batch(account, call);
     }
     if operation == "BatchGetItem" {
         return batch_get_item(&lock(&account.table), call);
@@ -28,6 +30,7 @@ pub(crate) fn answer(account: &Inside, operation: &str, call: &Value) -> Result<
     let table = match call["TableName"].as_str() {
         Some(Account::TABLE) => &account.table,
         Some(Account::GUARD_TABLE) => &account.guard,
+        Some(Account::AUDIT_TABLE) => &account.audit,
         Some(_) | None => {
             return Err(Refusal::new(
                 400,
@@ -40,13 +43,15 @@ pub(crate) fn answer(account: &Inside, operation: &str, call: &Value) -> Result<
         "GetItem" => get_item(&lock(table), call),
         "PutItem" => put_item(&mut lock(table), call),
         "UpdateItem" => update_item(&mut lock(table), call),
+        "Query" if call.get("IndexName").is_none() => query_table(&lock(table), call),
         "Query" => query(&lock(table), call),
+        "Scan" => scan(&lock(table), call),
         _ => Err(Refusal::new(400, "UnknownOperationException", operation)),
     }
 }
 
 fn get_item(table: &Table, call: &Value) -> Result<Value, Refusal> {
-    let item = table.get(table.key_of(&call["Key"])?);
+    let item = table.get(&table.key_of(&call["Key"])?);
     Ok(item.map_or_else(|| json!({}), |item| json!({ "Item": item })))
 }
 
@@ -58,7 +63,7 @@ fn batch_get_item(table: &Table, call: &Value) -> Result<Value, Refusal> {
         let message = "a read has 1 to 100 keys, of the device table";
         return Err(Refusal::new(400, "ValidationException", message));
     }
-    let found = keys.iter().map(|key| Ok(table.get(table.key_of(key)?)));
+    let found = keys.iter().map(|key| Ok(table.get(&table.key_of(key)?)));
     let found: Vec<Option<&Item>> = found.collect::<Result<_, Refusal>>()?;
     let found: Vec<&Item> = found.into_iter().flatten().collect();
     Ok(json!({ "Responses": { Account::TABLE: found }, "UnprocessedKeys": {} }))
@@ -67,10 +72,10 @@ fn batch_get_item(table: &Table, call: &Value) -> Result<Value, Refusal> {
 fn put_item(table: &mut Table, call: &Value) -> Result<Value, Refusal> {
     let key = table.key_of(&call["Item"])?;
     let bindings = Bindings::of(call);
-    check(table.get(key), call, &bindings)?;
+    check(table.get(&key), call, &bindings)?;
     bindings.finish()?;
     let item = call["Item"].as_object().cloned().unwrap_or_default();
-    table.put(key, item);
+    table.put(&key, item);
     Ok(json!({}))
 }
 
@@ -81,15 +86,15 @@ fn update_item(table: &mut Table, call: &Value) -> Result<Value, Refusal> {
         call["UpdateExpression"].as_str().unwrap_or_default(),
         &bindings,
     )?;
-    let before = table.get(key);
+    let before = table.get(&key);
     let judged = check(before, call, &bindings);
     // What is malformed is refused whether or not the condition holds.
     bindings.finish()?;
     judged?;
-    let fresh = || json!({ table.key: { "S": key } }).as_object().cloned();
+    let fresh = || call["Key"].as_object().cloned();
     let before = before.cloned().or_else(fresh).unwrap_or_default();
     let after = apply(&change, &before)?;
-    if after.get(table.key) != before.get(table.key) {
+    if table.keys_in(&after) != table.keys_in(&before) {
         let message = format!(
             "Cannot update attribute {}. This attribute is part of the key",
             table.key
@@ -100,7 +105,7 @@ fn update_item(table: &mut Table, call: &Value) -> Result<Value, Refusal> {
         Some("ALL_NEW") => json!({ "Attributes": after }),
         Some(_) | None => json!({}),
     };
-    table.put(key, after);
+    table.put(&key, after);
     Ok(answer)
 }
 

@@ -26,6 +26,13 @@ pub(crate) fn holds(condition: &Condition, item: &Item) -> bool {
         Condition::Any(parts) => parts.iter().any(|part| holds(part, item)),
         Condition::Not(part) => !holds(part, item),
         Condition::Exists(column) => item.contains_key(column),
+        Condition::Begins(column, text) => {
+            let found = item.get(column).and_then(|value| value["S"].as_str());
+            let begin = text["S"].as_str();
+            found
+                .zip(begin)
+                .is_some_and(|(found, begin)| found.starts_with(begin))
+        }
         Condition::Compare(left, relation, right) => {
             compare(value(left, item), *relation, value(right, item))
         }

@@ -36,6 +36,8 @@ pub(crate) enum Condition {
     Not(Box<Self>),
     Compare(Operand, Relation, Operand),
     Exists(String),
+    /// The column's text begins with this one.
+    Begins(String, Value),
 }
 
 /// What a column is set to.
@@ -218,9 +220,34 @@ impl<'a> Parser<'a> {
             let exists = Condition::Exists(self.argument()?);
             return Ok(Condition::Not(Box::new(exists)));
         }
+        if self.keyword("begins_with") {
+            return self.beginning();
+        }
         let left = self.operand()?;
+        if self.keyword("IN") {
+            return self.one_of(&left);
+        }
         let relation = self.relation()?;
         Ok(Condition::Compare(left, relation, self.operand()?))
+    }
+
+    fn beginning(&mut self) -> Result<Condition, Refusal> {
+        self.expect("(")?;
+        let column = self.column()?;
+        self.expect(",")?;
+        let Operand::Value(text) = self.operand()? else {
+            return Err(invalid("begins_with a column is not known here"));
+        };
+        self.expect(")")?;
+        Ok(Condition::Begins(column, text))
+    }
+
+    fn one_of(&mut self, left: &Operand) -> Result<Condition, Refusal> {
+        self.expect("(")?;
+        let values = self.list(Self::operand)?;
+        self.expect(")")?;
+        let same = |value| Condition::Compare(left.clone(), Relation::Equal, value);
+        Ok(Condition::Any(values.into_iter().map(same).collect()))
     }
 
     fn argument(&mut self) -> Result<String, Refusal> {

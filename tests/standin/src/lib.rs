@@ -2,7 +2,7 @@
 //! devices, with the real quotas and with faults on purpose. Never ships.
 //!
 //! The AWS SDK talks to it as to any endpoint: path style and virtual hosts for S3, plain HTTP. One
-//! account has one table, one bucket, one work queue with its dead letters, and AWS IoT. It starts
+//! account has one device table, one guard's, one of trails, one bucket, one work queue with its dead letters, and AWS IoT. It starts
 //! empty; only the policy [`Account::POLICY`] is there.
 //!
 //! What it does as the real one: DynamoDB's conditions, SQS's visibility timeouts and receive counts,
@@ -16,9 +16,8 @@
 //!   DynamoDB, S3 or SQS but on delays, timeouts and sizes of batches.
 //! - SQS hands messages out in order, and twice only after a visibility timeout. Messages and objects
 //!   never expire. A stale receipt is accepted and changes nothing. No MD5 of bodies is sent.
-//! - Expressions are known as far as `SET`, `REMOVE`, comparisons, `AND`, `OR`, `NOT`,
-//!   `attribute_exists` and `attribute_not_exists` go, without nested paths. Queries go to indexes
-//!   only. Of the reserved words only some are refused.
+//! - Expressions are known as far as `SET`, `REMOVE`, comparisons, `AND`, `OR`, `NOT`, `IN`, `begins_with`,
+//!   `attribute_exists` and `attribute_not_exists` go, without nested paths. Of the reserved words only some are refused.
 //! - In keys mode it hands out four RSA keys in turn (process-wide, PKCS #8), so different devices
 //!   may get the same key. Of a signing request it takes subject and key, of any strength.
 //! - Detaching what is not attached succeeds, as long as both ends exist. A bucket's burst is one
@@ -48,6 +47,7 @@ mod quota;
 mod record;
 mod s3;
 mod scalar;
+mod scan;
 mod server;
 mod servicequotas;
 mod sigv4;

@@ -1,43 +1,42 @@
 //! DynamoDB's batches of INSERT statements, the one `PartiQL` form in use.
 
-use std::sync::Mutex;
-
 use serde_json::Value;
 use serde_json::json;
 
 use crate::account::Account;
+use crate::account::Inside;
 use crate::evaluate::Item;
 use crate::lock;
-use crate::table::Table;
 use crate::wire::Refusal;
 
 /// Carries each statement out by itself. A duplicate does not send the item in the way along: that
 /// AWS would is nowhere promised.
-pub(crate) fn batch(table: &Mutex<Table>, call: &Value) -> Result<Value, Refusal> {
+pub(crate) fn batch(account: &Inside, call: &Value) -> Result<Value, Refusal> {
     let statements = call["Statements"].as_array().map_or(&[][..], Vec::as_slice);
     if statements.is_empty() || statements.len() > 25 {
         let message = "a batch has 1 to 25 statements";
         return Err(Refusal::new(400, "ValidationException", message));
     }
-    let mut table = lock(table);
     let responses = statements
         .iter()
-        .map(|statement| match insert(&mut table, statement) {
-            Ok(()) => json!({ "TableName": Account::TABLE }),
+        .map(|statement| match insert(account, statement) {
+            Ok(name) => json!({ "TableName": name }),
             Err((code, message)) => json!({ "Error": { "Code": code, "Message": message } }),
         });
     Ok(json!({ "Responses": responses.collect::<Vec<_>>() }))
 }
 
-fn insert(table: &mut Table, statement: &Value) -> Result<(), (&'static str, &'static str)> {
+fn insert(account: &Inside, statement: &Value) -> Result<String, (&'static str, &'static str)> {
     let text = statement["Statement"].as_str().unwrap_or_default();
     let parameters = statement["Parameters"]
         .as_array()
         .map_or(&[][..], Vec::as_slice);
     let (name, columns) = parse(text).ok_or(("ValidationError", "statement not known here"))?;
-    if name != Account::TABLE {
-        return Err(("ResourceNotFound", "Requested resource not found"));
-    }
+    let mut table = match name.as_str() {
+        Account::TABLE => lock(&account.table),
+        Account::AUDIT_TABLE => lock(&account.audit),
+        _ => return Err(("ResourceNotFound", "Requested resource not found")),
+    };
     if columns.len() != parameters.len() {
         return Err(("ValidationError", "number of parameters"));
     }
@@ -49,11 +48,11 @@ fn insert(table: &mut Table, statement: &Value) -> Result<(), (&'static str, &'s
     let key = table
         .key_of(&item)
         .map_err(|_| ("ValidationError", "no key"))?;
-    if table.get(key).is_some() {
+    if table.get(&key).is_some() {
         return Err(("DuplicateItem", "Duplicate primary key exists in table"));
     }
-    table.put(key, item.as_object().cloned().unwrap_or_default());
-    Ok(())
+    table.put(&key, item.as_object().cloned().unwrap_or_default());
+    Ok(name)
 }
 
 /// `INSERT INTO "table" VALUE {'column': ?, ...}` as the table's name and the columns.

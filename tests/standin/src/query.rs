@@ -109,6 +109,7 @@ fn wanted(index: &Index, call: &Value) -> Result<Wanted, Refusal> {
         part @ (Condition::Any(_)
         | Condition::Not(_)
         | Condition::Compare(..)
+        | Condition::Begins(..)
         | Condition::Exists(_)) => vec![part],
     };
     bindings.finish()?;
@@ -141,6 +142,7 @@ fn comparison(part: Condition) -> Result<(String, Relation, Scalar), Refusal> {
         | Condition::All(_)
         | Condition::Any(_)
         | Condition::Not(_)
+        | Condition::Begins(..)
         | Condition::Exists(_) => Err(refuse()),
     }
 }

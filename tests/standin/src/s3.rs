@@ -1,6 +1,7 @@
 //! S3's calls on the one bucket.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::Mutex;
 
@@ -160,13 +161,22 @@ fn list(bucket: &Bucket, request: &Incoming) -> Result<Response, Refusal> {
     let from = from.map_or(Bound::Included(prefix.clone()), Bound::Excluded);
     let objects = lock(bucket);
     let mut found = objects.range((from, Bound::Unbounded));
+    let delimiter = request
+        .parameter("delimiter")
+        .filter(|sign| !sign.is_empty());
+    let mut folders = BTreeSet::new();
     let mut entries = String::new();
     let (mut count, mut last) = (0, None);
     while count < most {
         let Some((key, object)) = found.next().filter(|(key, _)| key.starts_with(&prefix)) else {
             break;
         };
-        entries += &entry(key, object);
+        match folder(key, &prefix, delimiter.as_deref()) {
+            Some(folder) => {
+                folders.insert(folder.to_owned());
+            }
+            None => entries += &entry(key, object),
+        }
         count += 1;
         last = Some(key);
     }
@@ -179,6 +189,16 @@ fn list(bucket: &Bucket, request: &Incoming) -> Result<Response, Refusal> {
             escape(key)
         )
     });
+    for folder in folders {
+        let folder = escape(&folder);
+        for piece in [
+            "<CommonPrefixes><Prefix>",
+            &folder,
+            "</Prefix></CommonPrefixes>",
+        ] {
+            entries += piece;
+        }
+    }
     let text = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>{}</Name>\
@@ -188,6 +208,13 @@ fn list(bucket: &Bucket, request: &Incoming) -> Result<Response, Refusal> {
         escape(&prefix),
     );
     Ok(respond(StatusCode::OK, "application/xml", text))
+}
+
+/// What a key is told as, if it is in a folder: up to the delimiter. (A folder that two pages share is told by both.)
+fn folder<'a>(key: &'a str, prefix: &str, delimiter: Option<&str>) -> Option<&'a str> {
+    let delimiter = delimiter?;
+    let place = key.get(prefix.len()..)?.find(delimiter)?;
+    key.get(..prefix.len() + place + delimiter.len())
 }
 
 fn entry(key: &str, object: &Object) -> String {

@@ -13,6 +13,12 @@ use crate::wire::Refusal;
 /// The device table's partition key.
 pub(crate) const KEY: &str = "productid";
 
+/// Between the two parts of a key: before all that either may hold.
+const BETWEEN: char = '\0';
+
+/// A scan looks at so many items, as 1 MB of them would be at DynamoDB.
+const SCAN_PAGE: usize = 500;
+
 /// A place in an index: its range value, then the item's key.
 pub(crate) type Place = (Option<Scalar>, String);
 
@@ -91,6 +97,10 @@ impl Index {
 pub(crate) struct Table {
     /// Its partition key.
     pub(crate) key: &'static str,
+    /// Its sort key.
+    pub(crate) sort: Option<&'static str>,
+    /// How many items one scan looks at.
+    pub(crate) scan_page: usize,
     items: BTreeMap<String, Item>,
     indexes: BTreeMap<String, Index>,
     /// All writes, if somebody wants to know.
@@ -111,9 +121,19 @@ impl Table {
     pub(crate) fn keyed(key: &'static str) -> Self {
         Self {
             key,
+            sort: None,
+            scan_page: SCAN_PAGE,
             items: BTreeMap::new(),
             indexes: BTreeMap::new(),
             written: None,
+        }
+    }
+
+    /// The same with this sort key.
+    pub(crate) fn sorted(self, sort: &'static str) -> Self {
+        Self {
+            sort: Some(sort),
+            ..self
         }
     }
 
@@ -122,11 +142,33 @@ impl Table {
         self.written.replace(Vec::new()).unwrap_or_default()
     }
 
-    /// The key of an item, or of a call's `Key`.
-    pub(crate) fn key_of<'a>(&self, item: &'a Value) -> Result<&'a str, Refusal> {
-        let key = item[self.key]["S"].as_str().filter(|key| !key.is_empty());
-        let message = "One of the required keys was not given a value";
-        key.ok_or_else(|| Refusal::new(400, "ValidationException", message))
+    /// The key of an item, or of a call's `Key`: with a sort key, both in one, in the order of both.
+    pub(crate) fn key_of(&self, item: &Value) -> Result<String, Refusal> {
+        let part = |name: &str| {
+            let key = item[name]["S"].as_str().filter(|key| !key.is_empty());
+            let message = "One of the required keys was not given a value";
+            key.ok_or_else(|| Refusal::new(400, "ValidationException", message))
+        };
+        let key = part(self.key)?;
+        Ok(match self.sort {
+            Some(sort) => format!("{key}{BETWEEN}{}", part(sort)?),
+            None => key.to_owned(),
+        })
+    }
+
+    /// The key attributes of an item.
+    pub(crate) fn keys_in(&self, item: &Item) -> Item {
+        let names = [Some(self.key), self.sort];
+        let names = names.into_iter().flatten();
+        let key = |name: &str| Some((name.to_owned(), item.get(name)?.clone()));
+        names.filter_map(key).collect()
+    }
+
+    /// The items after this key, in the order of keys.
+    pub(crate) fn after(&self, start: Option<String>) -> impl Iterator<Item = &Item> {
+        let from = start.map_or(Bound::Unbounded, Bound::Excluded);
+        let items = self.items.range((from, Bound::Unbounded));
+        items.map(|(_, item)| item)
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&Item> {

@@ -17,11 +17,13 @@ use cvm_aws::item::WAITS_SINCE;
 use cvm_aws::item::to_item;
 use cvm_aws::registry::DynamoRegistry;
 use cvm_aws::roster::DynamoRoster;
-use cvm_aws::roster::Inserted;
 use cvm_aws::rows::DynamoRows;
 use cvm_aws::system::SystemRandom;
 use cvm_aws::vault::S3Vault;
 use cvm_shared::ids::BundleKey;
+use cvm_shared::operate::rows::Inserted;
+use cvm_shared::operate::rows::Roster as _;
+use cvm_shared::operate::rows::Rows as _;
 use cvm_shared::ports::Guard as _;
 use cvm_shared::ports::Registry as _;
 use cvm_shared::ports::Vault as _;
@@ -64,7 +66,7 @@ async fn many_rows_are_read_at_once() {
     }
     let rows = DynamoRows::new(client, Account::TABLE.to_owned());
     let serials = ["SN-3", "SN-2", "SN-1"].map(sample::serial);
-    let found = rows.load(&serials).await;
+    let found = rows.load_many(&serials).await;
     let found = found
         .into_iter()
         .map(|row| row.unwrap().map(|row| row.serial.to_string()));
@@ -74,7 +76,7 @@ async fn many_rows_are_read_at_once() {
         .map(|n| sample::serial(&format!("SN-{n}")))
         .collect();
     assert!(
-        rows.load(&many).await.iter().all(Result::is_err),
+        rows.load_many(&many).await.iter().all(Result::is_err),
         "as many as DynamoDB takes"
     );
 }

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use clap::Args;
-use cvm_aws::trails::Placed;
 use cvm_shared::ids::TrailHead;
+use cvm_shared::operate::trails::Placed;
+use cvm_shared::operate::trails::Trails as _;
 use serde_json::json;
 
 use crate::cli::Exit;

@@ -1,7 +1,7 @@
 //! A trail as lines: one for each change, in the order in which they happened.
 
-use cvm_aws::trails::Placed;
 use cvm_shared::entry::fact;
+use cvm_shared::operate::trails::Placed;
 use cvm_shared::time::UnixMillis;
 use serde_json::Value;
 

@@ -16,7 +16,10 @@ const CHAIN: &str = "\
 Every change of a device's row carries a hash over itself and all changes before it; the row keeps the
 last one. The entries are written by another function from the table's stream, with the right to add and
 none to change. So an entry that was changed, left out or made up shows, and so does a row that somebody
-changed by hand.";
+changed by hand.
+
+On a host (--store) an entry is written in the transaction of its change. There it is the database's grants
+that keep entries as they are: no account of the machine's should have the right to change or delete one.";
 
 /// What to do with trails.
 #[derive(Debug, Subcommand)]

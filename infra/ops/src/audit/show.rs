@@ -2,6 +2,7 @@
 
 use clap::Args;
 use cvm_shared::ids::SerialNumber;
+use cvm_shared::operate::trails::Trails as _;
 
 use crate::audit::lines::COLUMNS;
 use crate::audit::lines::line;
@@ -21,7 +22,7 @@ pub struct Show {
 impl Show {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Trouble> {
         let site = context.site().await?;
-        let trail = site.trails().await?.read(&self.serial).await;
+        let trail = site.trails().await?.read(self.serial.as_str()).await;
         let trail = trail.map_err(|failure| Trouble::calling("the trails", &failure))?;
         if trail.is_empty() {
             return Err(Trouble::refused(format!("no trail of {}", self.serial)));

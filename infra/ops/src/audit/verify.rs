@@ -5,18 +5,17 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use clap::Args;
-use cvm_aws::listing::DynamoListing;
-use cvm_aws::listing::Wanted;
-use cvm_aws::registry::DynamoRegistry;
 use cvm_aws::system::SystemClock;
-use cvm_aws::trails::DynamoTrails;
-use cvm_aws::trails::Placed;
 use cvm_shared::entry::Broken;
 use cvm_shared::entry::Entry;
 use cvm_shared::entry::check;
 use cvm_shared::entry::fact;
 use cvm_shared::failure::Failure;
 use cvm_shared::ids::SerialNumber;
+use cvm_shared::operate::rows::Listing as _;
+use cvm_shared::operate::rows::Wanted;
+use cvm_shared::operate::trails::Placed;
+use cvm_shared::operate::trails::Trails as _;
 use cvm_shared::ports::Clock as _;
 use cvm_shared::ports::Registry as _;
 use serde_json::Value;
@@ -25,8 +24,8 @@ use crate::cli::Exit;
 use crate::cli::serial;
 use crate::context::Context;
 use crate::printer::Printer;
-use crate::site::Part;
-use crate::site::Site;
+use crate::store::DeviceTable;
+use crate::store::TrailStore;
 use crate::terminal::complain;
 use crate::trouble::Trouble;
 
@@ -56,21 +55,21 @@ struct Found {
 
 /// The two tables.
 struct Books {
-    registry: DynamoRegistry,
-    trails: DynamoTrails,
+    table: DeviceTable,
+    trails: TrailStore,
 }
 
 impl Verify {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Trouble> {
         let site = context.site().await?;
         let books = Books {
-            registry: site.registry().await?,
+            table: site.table().await?,
             trails: site.trails().await?,
         };
         let mut printer = context.printer(COLUMNS);
         let stop = context.stop();
         if self.all {
-            return all(&site, &books, &mut printer, stop).await;
+            return all(&books, &mut printer, stop).await;
         }
         let mut exit = Exit::Done;
         for serial in &self.serials {
@@ -88,14 +87,8 @@ impl Verify {
 }
 
 /// Every device of the table.
-async fn all(
-    site: &Site,
-    books: &Books,
-    printer: &mut Printer,
-    stop: &AtomicBool,
-) -> Result<Exit, Trouble> {
-    let table = site.name(Part::Table).await?;
-    let mut listing = DynamoListing::new(site.dynamodb(), table, &Wanted::default());
+async fn all(books: &Books, printer: &mut Printer, stop: &AtomicBool) -> Result<Exit, Trouble> {
+    let mut listing = books.table.listing(&Wanted::default());
     let (mut whole, mut broken) = (0u64, 0u64);
     while let Some(page) = listing.page().await.map_err(|failure| trouble(&failure))? {
         for row in page {
@@ -133,7 +126,7 @@ fn trouble(failure: &Failure) -> Trouble {
 }
 
 impl Books {
-    /// Looks at one device. The ledger is some seconds behind the table: what only lacks its end is looked at again.
+    /// Looks at one device. A stack's ledger is some seconds behind its table: what only lacks its end is looked at again.
     async fn look(&self, serial: &SerialNumber) -> Result<Found, Failure> {
         for _ in 1..TRIES {
             let (found, is_behind) = self.glance(serial).await?;
@@ -147,10 +140,10 @@ impl Books {
 
     /// What there is now, and whether only the end differs.
     async fn glance(&self, serial: &SerialNumber) -> Result<(Found, bool), Failure> {
-        let placed = self.trails.read(serial).await?;
+        let placed = self.trails.read(serial.as_str()).await?;
         let entries: Vec<Entry> = placed.iter().filter_map(Placed::entry).collect();
         let mut wrong: Vec<String> = placed.iter().filter_map(unsigned).collect();
-        let Some(row) = self.registry.load(serial).await? else {
+        let Some(row) = self.table.load(serial).await? else {
             wrong.push("no such device".to_owned());
             return Ok((Found::new(&placed, wrong), false));
         };

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use clap::Args;
-use cvm_aws::vault::S3Vault;
 use cvm_shared::ids::SerialNumber;
+use cvm_shared::ports::Vault;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use serde_json::Value;
@@ -19,7 +19,6 @@ use crate::batch::store;
 use crate::batch::submit::id;
 use crate::cli::Exit;
 use crate::context::Context;
-use crate::site::Part;
 use crate::terminal::complain;
 use crate::trouble::Trouble;
 
@@ -55,8 +54,7 @@ impl Bundles {
         let stop = context.stop();
         let site = context.site().await?;
         let (_, manifest) = store::open(&site, &self.id).await?;
-        let bucket = site.name(Part::Bucket).await?;
-        let vault = S3Vault::new(site.s3(), bucket, None);
+        let vault = site.vault().await?;
         let folder = Folder::open(self.out)?;
         let mut reading = Reading::new(&site, &manifest).await?;
         let mut printer = context.printer(COLUMNS);
@@ -82,7 +80,7 @@ impl Bundles {
     }
 }
 
-async fn one(folder: &Folder, vault: &S3Vault, pair: &Pair) -> Result<Kept, Trouble> {
+async fn one(folder: &Folder, vault: &impl Vault, pair: &Pair) -> Result<Kept, Trouble> {
     match pair {
         Pair::Sound(_, found, _) => match &**found {
             Ok(Some(row)) => folder.keep(vault, row).await,

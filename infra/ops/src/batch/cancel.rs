@@ -3,7 +3,6 @@
 use std::sync::atomic::Ordering;
 
 use clap::Args;
-use cvm_aws::registry::DynamoRegistry;
 use cvm_shared::event::Event;
 use cvm_shared::failure::Failure;
 use cvm_shared::ids::SerialNumber;
@@ -30,6 +29,7 @@ use crate::cli::Care;
 use crate::cli::Exit;
 use crate::context::Context;
 use crate::site::Site;
+use crate::store::DeviceTable;
 use crate::terminal::complain;
 use crate::trouble::Trouble;
 
@@ -60,7 +60,7 @@ impl Cancel {
         let (about, manifest) = store::open(&site, &self.id).await?;
         let hand = self.hand(context, &site, about.digest.rows).await?;
         let mut caller = Caller {
-            registry: site.registry().await?,
+            registry: site.table().await?,
             hand,
             begun: about.at,
         };
@@ -114,7 +114,7 @@ impl Cancel {
 
 /// Who takes rows back.
 struct Caller {
-    registry: DynamoRegistry,
+    registry: DeviceTable,
     hand: Option<Hand>,
     begun: UnixMillis,
 }
@@ -160,7 +160,7 @@ impl Caller {
 
 /// The registry for whoever would have decided otherwise on another row: one that has changed is `Contended`. Without
 /// it a row that a worker has just taken up would be reset, too.
-struct Exactly<'a>(&'a DynamoRegistry);
+struct Exactly<'a>(&'a DeviceTable);
 
 impl Registry for Exactly<'_> {
     async fn load(&self, serial: &SerialNumber) -> Result<Option<Record>, Failure> {

@@ -12,11 +12,11 @@ use crate::patience::patience;
 
 /// How often we were asked to slow down.
 #[derive(Debug, Default)]
-pub(super) struct Throttles(AtomicU64);
+pub(crate) struct Throttles(AtomicU64);
 
 impl Throttles {
     /// How often.
-    pub(super) fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 
@@ -29,7 +29,7 @@ impl Throttles {
 
 /// Has `attempt` at these items until each has its answer or the patience is at its end. The pauses in between grow,
 /// so that what is throttled meets less and less of us.
-pub(super) async fn insist<T: Copy, A>(
+pub(crate) async fn insist<T: Copy, A>(
     clock: &impl Clock,
     throttles: &Throttles,
     items: &[T],

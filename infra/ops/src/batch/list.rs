@@ -1,7 +1,7 @@
 //! `cvmctl batch list`: one line a batch, the last one first.
 
 use clap::Args;
-use cvm_aws::batches::S3Batches;
+use cvm_shared::operate::work::Batches;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use serde_json::Value;
@@ -34,7 +34,7 @@ pub struct List {}
 impl List {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Trouble> {
         let site = context.site().await?;
-        let batches = store::batches(&site).await?;
+        let batches = site.batches().await?;
         let ids = batches.ids().await;
         let ids = ids.map_err(|failure| Trouble::calling("the batches", &failure))?;
         let ids = ids.iter().filter_map(|id| BatchId::parse(id).ok());
@@ -50,7 +50,7 @@ impl List {
     }
 }
 
-async fn page(batches: &S3Batches, id: BatchId) -> Result<Option<(BatchId, About)>, Trouble> {
+async fn page(batches: &impl Batches, id: BatchId) -> Result<Option<(BatchId, About)>, Trouble> {
     let about = store::about(batches, &id).await?;
     Ok(about.map(|about| (id, about)))
 }

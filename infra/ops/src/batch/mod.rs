@@ -3,7 +3,7 @@
 //! From outside in: the commands (`submit`, `list`, `status`, `cancel`, `results`, `bundles`); the file
 //! (`source`, `csv_file`, `ndjson`, `check`) and what is kept of it ([`id`], [`row`], [`manifest`], [`about`],
 //! `store`); what a row's device may have ([`judge`], `standing`, `calling_off`), which is decided in pure functions; the
-//! way into the queue (`work`, [`ports`], [`submitter`], `insist`, `rate`); what is watched (`watch`, `pace`, `counts`);
+//! way into the queue (`work`, [`submitter`], `insist`, `rate`); what is watched (`watch`, `pace`, `counts`);
 //! and what comes out (`reading`, `folder`).
 
 pub mod about;
@@ -15,13 +15,12 @@ mod counts;
 mod csv_file;
 mod folder;
 pub mod id;
-mod insist;
+pub(crate) mod insist;
 pub mod judge;
 mod list;
 pub mod manifest;
 mod ndjson;
 mod pace;
-pub mod ports;
 mod rate;
 pub(crate) mod reading;
 pub(crate) mod results;

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use cvm_aws::rows::ROWS;
+use cvm_shared::operate::rows::ROWS;
 use governor::Quota;
 use governor::RateLimiter;
 use governor::clock::Clock as Ticks;

@@ -1,22 +1,21 @@
 //! The rows of a kept batch beside their devices' rows, a hundred at a time.
 
-use cvm_aws::rows::DynamoRows;
-use cvm_aws::rows::Found;
-use cvm_aws::rows::ROWS;
 use cvm_aws::system::SystemClock;
 use cvm_shared::failure::Failure;
+use cvm_shared::operate::rows::Found;
+use cvm_shared::operate::rows::ROWS;
+use cvm_shared::operate::rows::Rows as _;
 
 use crate::batch::insist::Throttles;
 use crate::batch::insist::insist;
 use crate::batch::manifest::Manifest;
 use crate::batch::manifest::Rows;
-use crate::batch::ports::Rows as _;
 use crate::batch::row::Bad;
 use crate::batch::row::Row;
 use crate::batch::row::Wanted;
 use crate::batch::standing::Standing;
-use crate::site::Part;
 use crate::site::Site;
+use crate::store::DeviceTable;
 use crate::trouble::Trouble;
 
 /// A row of a batch, and what the table has for it.
@@ -41,7 +40,7 @@ impl Pair {
 /// A read through a batch.
 pub(crate) struct Reading {
     /// The device table.
-    pub(crate) table: DynamoRows,
+    pub(crate) table: DeviceTable,
     throttles: Throttles,
     rows: Rows,
 }
@@ -49,9 +48,8 @@ pub(crate) struct Reading {
 impl Reading {
     /// A read of this batch from its beginning.
     pub(crate) async fn new(site: &Site, manifest: &Manifest) -> Result<Self, Trouble> {
-        let table = site.name(Part::Table).await?;
         Ok(Self {
-            table: DynamoRows::new(site.dynamodb(), table),
+            table: site.table().await?,
             throttles: Throttles::default(),
             rows: manifest.rows()?,
         })

@@ -1,8 +1,8 @@
 //! How a batch's row stands, from its device's row: what is counted, waited for and told.
 
-use cvm_aws::rows::Found;
 use cvm_shared::csr::PublicKeyDigest;
 use cvm_shared::failure::Failure;
+use cvm_shared::operate::rows::Found;
 use cvm_shared::record::Record;
 use cvm_shared::request::request_id;
 use cvm_shared::state::State;

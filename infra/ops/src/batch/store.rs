@@ -1,24 +1,17 @@
-//! The batch as any operator finds it: its page and its rows in the bucket.
+//! The batch as any operator finds it: its page and its rows where the site keeps them.
 
-use cvm_aws::batches::S3Batches;
+use cvm_shared::operate::work::Batches;
 use cvm_shared::trail::Hand;
 
 use crate::batch::about::About;
 use crate::batch::id::BatchId;
 use crate::batch::manifest;
 use crate::batch::manifest::Manifest;
-use crate::site::Part;
 use crate::site::Site;
 use crate::trouble::Trouble;
 
-/// The batches of this site.
-pub(crate) async fn batches(site: &Site) -> Result<S3Batches, Trouble> {
-    let bucket = site.name(Part::Bucket).await?;
-    Ok(S3Batches::new(site.s3(), bucket))
-}
-
 /// The page about a batch, if it was ever begun.
-pub(crate) async fn about(batches: &S3Batches, id: &BatchId) -> Result<Option<About>, Trouble> {
+pub(crate) async fn about(batches: &impl Batches, id: &BatchId) -> Result<Option<About>, Trouble> {
     let text = batches.about(id.as_str()).await;
     let text = text.map_err(|failure| Trouble::calling(&format!("batch {id}"), &failure))?;
     let read = |text: Vec<u8>| About::decode(&text);
@@ -28,7 +21,7 @@ pub(crate) async fn about(batches: &S3Batches, id: &BatchId) -> Result<Option<Ab
 
 /// The page and the rows of a batch.
 pub(crate) async fn open(site: &Site, id: &BatchId) -> Result<(About, Manifest), Trouble> {
-    let batches = batches(site).await?;
+    let batches = site.batches().await?;
     let Some(about) = about(&batches, id).await? else {
         let message = format!("there is no batch {id}; cvmctl batch list has them all");
         return Err(Trouble::refused(message));
@@ -42,7 +35,7 @@ pub(crate) async fn open(site: &Site, id: &BatchId) -> Result<(About, Manifest),
 
 /// Whether the batch was begun before with these very rows. With others, it is another batch of the same name.
 pub(crate) async fn is_begun(
-    batches: &S3Batches,
+    batches: &impl Batches,
     id: &BatchId,
     manifest: &Manifest,
 ) -> Result<bool, Trouble> {
@@ -59,7 +52,7 @@ pub(crate) async fn is_begun(
 
 /// Begins the batch: first its rows, then its page, so that a page has its rows.
 pub(crate) async fn begin(
-    batches: &S3Batches,
+    batches: &impl Batches,
     id: &BatchId,
     manifest: &Manifest,
     hand: &Hand,

@@ -6,12 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
 use clap::Args;
-use cvm_aws::guard::DynamoGuard;
-use cvm_aws::orders::SqsOrders;
-use cvm_aws::registry::DynamoRegistry;
-use cvm_aws::rows::DynamoRows;
 use cvm_aws::system::SystemClock;
-use cvm_aws::system::SystemRandom;
 use cvm_shared::ids::Malformed;
 use cvm_shared::ids::SerialNumber;
 use serde_json::Value;
@@ -28,8 +23,10 @@ use crate::cli::Care;
 use crate::cli::Exit;
 use crate::context::Context;
 use crate::printer::Printer;
-use crate::site::Part;
 use crate::site::Site;
+use crate::store::DeviceTable;
+use crate::store::KeyGuard;
+use crate::store::OrderQueue;
 use crate::terminal::complain;
 use crate::trouble::Trouble;
 
@@ -45,9 +42,9 @@ so a file can be submitted as often as need be: that is how to go on after Ctrl-
 what failed. Sent orders are worked off by the stack, whether somebody waits here or not.
 
 Without --id, the batch is named after its file. Anybody can ask for it by that name: its rows are kept in
-the stack's bucket for 400 days. They hold serial numbers and signing requests, no secrets.
+the stack's bucket, or a host's database, for 400 days. They hold serial numbers and signing requests, no secrets.
 
-The orders of a batch are one tenant of the queue (SQS fair queues): a device that asks by itself meanwhile
+The orders of a batch are one tenant of the queue (on SQS, fair queues): a device that asks by itself meanwhile
 need not wait behind them.
 
 Sending costs one read and one write of its row a device, and one more write for a key of its own.";
@@ -151,7 +148,7 @@ impl Submit {
         id: &BatchId,
         manifest: &Manifest,
     ) -> Result<(), Trouble> {
-        let batches = store::batches(site).await?;
+        let batches = site.batches().await?;
         let is_begun = store::is_begun(&batches, id, manifest).await?;
         let count = manifest.digest.rows - manifest.digest.bad;
         let question = if is_begun {
@@ -210,18 +207,16 @@ fn stopped(message: &str) -> Trouble {
 }
 
 /// The real ports.
-pub(super) type AwsSubmitter =
-    Submitter<DynamoRows, DynamoRegistry, SqsOrders, DynamoGuard<SystemRandom>, SystemClock>;
+pub(super) type RealSubmitter =
+    Submitter<DeviceTable, DeviceTable, OrderQueue, KeyGuard, SystemClock>;
 
-async fn submitter(site: &Site, id: &BatchId) -> Result<AwsSubmitter, Trouble> {
-    let table = site.name(Part::Table).await?;
-    let queue = site.name(Part::Queue).await?;
-    let guard = site.name(Part::Guard).await?;
+async fn submitter(site: &Site, id: &BatchId) -> Result<RealSubmitter, Trouble> {
+    let table = site.table().await?;
     Ok(Submitter::new(
-        DynamoRows::new(site.dynamodb(), table),
-        site.registry().await?,
-        SqsOrders::new(site.sqs(), queue, id.group()),
-        DynamoGuard::new(site.dynamodb(), guard, SystemRandom),
+        table.clone(),
+        table,
+        site.orders(id.group()).await?,
+        site.guard().await?,
         SystemClock,
     ))
 }

@@ -5,6 +5,8 @@
 
 use cvm_shared::failure::Failure;
 use cvm_shared::message::Order;
+use cvm_shared::operate::rows::Rows;
+use cvm_shared::operate::work::Orders;
 use cvm_shared::ports::Clock;
 use cvm_shared::ports::Guard;
 use cvm_shared::ports::Registry;
@@ -22,8 +24,6 @@ use crate::batch::judge::Verdict;
 use crate::batch::judge::Why;
 use crate::batch::judge::after_mark;
 use crate::batch::judge::judge;
-use crate::batch::ports::Orders;
-use crate::batch::ports::Rows;
 use crate::batch::row::Wanted;
 
 /// How many rows are written at once.

@@ -5,10 +5,10 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use cvm_aws::rows::ROWS;
 use cvm_shared::csr::PublicKeyDigest;
 use cvm_shared::failure::Failure;
 use cvm_shared::ids::SerialNumber;
+use cvm_shared::operate::rows::ROWS;
 use cvm_shared::ports::Clock;
 use futures_util::StreamExt as _;
 use futures_util::stream;
@@ -21,9 +21,9 @@ use crate::batch::counts::Counts;
 use crate::batch::insist::Throttles;
 use crate::batch::insist::insist;
 use crate::batch::pace::Pace;
-use crate::batch::ports::Rows;
 use crate::batch::row::Wanted;
 use crate::batch::standing::Standing;
+use cvm_shared::operate::rows::Rows;
 
 pub(super) const COST: &str = "\
 Watching reads rows that are on their way, and no others: at most 1000 of them every 5 seconds, the next

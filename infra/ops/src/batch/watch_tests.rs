@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use cvm_aws::rows::Found;
+use cvm_shared::operate::rows::Found;
 use cvm_shared::record::Record;
 use cvm_shared::request::KeySource;
 use cvm_shared::request::Request;

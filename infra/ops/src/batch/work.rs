@@ -16,7 +16,7 @@ use crate::batch::rate::Rate;
 use crate::batch::row::Row;
 use crate::batch::row::Wanted;
 use crate::batch::standing::Standing;
-use crate::batch::submit::AwsSubmitter;
+use crate::batch::submit::RealSubmitter;
 use crate::batch::submit::problem;
 use crate::batch::submitter::Fate;
 use crate::batch::submitter::Looked;
@@ -44,7 +44,7 @@ pub(super) enum Ended {
 
 /// The work on a batch.
 pub(super) struct Work<'a> {
-    submitter: &'a AwsSubmitter,
+    submitter: &'a RealSubmitter,
     stop: &'a AtomicBool,
     problems: Printer,
     tally: Tally,
@@ -67,7 +67,7 @@ struct Tally {
 
 impl<'a> Work<'a> {
     pub(super) fn new(
-        submitter: &'a AwsSubmitter,
+        submitter: &'a RealSubmitter,
         stop: &'a AtomicBool,
         problems: Printer,
         digest: &Digest,

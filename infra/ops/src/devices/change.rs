@@ -4,12 +4,11 @@ use std::sync::atomic::Ordering;
 
 use clap::Args;
 use clap::ValueEnum;
-use cvm_aws::registry::DynamoRegistry;
 use cvm_shared::event::Event;
 use cvm_shared::event::Refusal;
 use cvm_shared::failure::Failure;
 use cvm_shared::ids::SerialNumber;
-use cvm_shared::ports::Registry as _;
+use cvm_shared::ports::Registry;
 use cvm_shared::record::Record;
 use cvm_shared::reprovision::Disuse;
 use cvm_shared::trail::Hand;
@@ -115,7 +114,7 @@ impl Revoke {
 impl Change {
     pub(super) async fn run(self, context: &Context, deed: Deed) -> Result<Exit, Trouble> {
         let site = context.site().await?;
-        let registry = site.registry().await?;
+        let registry = site.table().await?;
         let hand = if self.care.dry_run {
             None
         } else {
@@ -163,7 +162,7 @@ fn question(deed: Deed, serials: &[SerialNumber]) -> String {
 }
 
 async fn one(
-    registry: &DynamoRegistry,
+    registry: &impl Registry,
     hand: Option<&Hand>,
     serial: &SerialNumber,
     event: &Event,

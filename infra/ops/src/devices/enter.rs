@@ -5,7 +5,6 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use clap::Args;
-use cvm_aws::roster::DynamoRoster;
 use cvm_aws::system::SystemRandom;
 use cvm_shared::ids::Malformed;
 use cvm_shared::ids::PolicyName;
@@ -25,7 +24,6 @@ use crate::import::Summary;
 use crate::import::import_as;
 use crate::import::login::Auth;
 use crate::import::names::Rename;
-use crate::site::Part;
 use crate::site::about_file;
 use crate::terminal;
 use crate::terminal::Watch;
@@ -107,13 +105,15 @@ fn policy(text: &str) -> Result<PolicyName, Malformed> {
 impl Import {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Trouble> {
         let names = Names::new(self.column.clone()).map_err(Trouble::usage)?;
-        let (site, table) = if self.dry_run {
-            (None, String::new())
+        let there = if self.dry_run {
+            None
         } else {
             let site = context.site().await?;
-            let table = site.name(Part::Table).await?;
-            (Some(site), table)
+            let table = site.table().await?;
+            Some((site, table))
         };
+        let table = there.as_ref().map(|(_, table)| table.name().to_owned());
+        let table = table.unwrap_or_default();
         let path = self.path()?;
         let file = File::open(&path).map_err(|error| about_file(&path, &error))?;
         let bytes = file.metadata().map_or(0, |metadata| metadata.len());
@@ -124,11 +124,10 @@ impl Import {
         };
         let login = self.login();
         let watch = Watch::new(bytes, context.output, context.stop());
-        let result = match site {
+        let result = match there {
             None => import_as(file, form, &DryRun, &options, &login, &watch).await,
-            Some(site) => {
+            Some((site, roster)) => {
                 options.hand = Some(site.hand(None).await?);
-                let roster = DynamoRoster::new(site.dynamodb(), table.clone());
                 import_as(file, form, &roster, &options, &login, &watch).await
             }
         };

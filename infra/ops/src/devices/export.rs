@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use clap::Args;
-use cvm_aws::listing::DynamoListing;
+use cvm_shared::operate::rows::Listing as _;
 
 use crate::cli::Exit;
 use crate::cli::Output;
@@ -15,7 +15,6 @@ use crate::context::Context;
 use crate::devices::filter::Filter;
 use crate::devices::story::Story;
 use crate::printer::plain;
-use crate::site::Part;
 use crate::site::about_file;
 use crate::terminal::complain;
 use crate::trouble::Trouble;
@@ -33,16 +32,17 @@ pub struct Export {
 impl Export {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Trouble> {
         let site = context.site().await?;
-        let table = site.name(Part::Table).await?;
+        let table = site.table().await?;
         let stop = context.stop();
         let trouble = |error: &std::io::Error| about_file(&self.file, error);
         let file = File::create_new(&self.file).map_err(|error| trouble(&error))?;
         let mut sink = Sink::new(BufWriter::new(file), context.output);
-        let mut listing = DynamoListing::new(site.dynamodb(), table.clone(), &self.filter.wanted());
+        let mut listing = table.listing(&self.filter.wanted());
         let (mut count, mut unreadable) = (0u64, 0u64);
         while !stop.load(Ordering::Relaxed) {
             let page = listing.page().await;
-            let page = page.map_err(|f| Trouble::calling(&format!("table {table}"), &f))?;
+            let page =
+                page.map_err(|f| Trouble::calling(&format!("table {}", table.name()), &f))?;
             let Some(page) = page else {
                 sink.finish().map_err(|error| trouble(&error))?;
                 complain(&format!("{count} devices written, {unreadable} unreadable"));

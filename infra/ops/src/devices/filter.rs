@@ -2,7 +2,7 @@
 
 use clap::Args;
 use clap::ValueEnum;
-use cvm_aws::listing::Wanted;
+use cvm_shared::operate::rows::Wanted;
 use cvm_shared::time::UnixMillis;
 
 use crate::calendar::moment;

@@ -3,9 +3,9 @@
 use std::sync::atomic::Ordering;
 
 use clap::Args;
-use cvm_aws::listing::DynamoListing;
 use cvm_shared::failure::Failure;
 use cvm_shared::failure::FailureCode;
+use cvm_shared::operate::rows::Listing as _;
 use cvm_shared::record::Record;
 use serde_json::Value;
 
@@ -13,7 +13,6 @@ use crate::calendar::rfc3339;
 use crate::cli::Exit;
 use crate::context::Context;
 use crate::devices::filter::Filter;
-use crate::site::Part;
 use crate::terminal::complain;
 use crate::trouble::Trouble;
 
@@ -42,15 +41,16 @@ pub struct List {
 impl List {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Trouble> {
         let site = context.site().await?;
-        let table = site.name(Part::Table).await?;
+        let table = site.table().await?;
         let stop = context.stop();
-        let mut listing = DynamoListing::new(site.dynamodb(), table.clone(), &self.filter.wanted());
+        let mut listing = table.listing(&self.filter.wanted());
         let mut printer = context.printer(COLUMNS);
         let mut left = self.limit;
         let mut unreadable = 0;
         while left > 0 && !stop.load(Ordering::Relaxed) {
             let page = listing.page().await;
-            let Some(page) = page.map_err(|f| Trouble::calling(&format!("table {table}"), &f))?
+            let Some(page) =
+                page.map_err(|f| Trouble::calling(&format!("table {}", table.name()), &f))?
             else {
                 printer.page(&[]);
                 return Ok(told(unreadable));

@@ -3,6 +3,7 @@
 use clap::Args;
 use cvm_shared::failure::Failure;
 use cvm_shared::ids::SerialNumber;
+use cvm_shared::operate::trails::Trails as _;
 use cvm_shared::ports::Registry as _;
 
 use crate::audit::lines::COLUMNS;
@@ -12,7 +13,6 @@ use crate::cli::Output;
 use crate::cli::serial;
 use crate::context::Context;
 use crate::devices::story::Story;
-use crate::site::Part;
 use crate::site::Site;
 use crate::terminal;
 use crate::terminal::say;
@@ -29,19 +29,19 @@ pub struct Show {
 impl Show {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Trouble> {
         let site = context.site().await?;
-        let table = site.name(Part::Table).await?;
-        let serial = &self.serial;
-        let record = match site.registry().await?.load(serial).await {
+        let table = site.table().await?;
+        let (name, serial) = (table.name(), &self.serial);
+        let record = match table.load(serial).await {
             Ok(Some(record)) => record,
             Ok(None) => {
                 return Err(Trouble::refused(format!(
-                    "no device {serial} in table {table}"
+                    "no device {serial} in table {name}"
                 )));
             }
             Err(failure @ Failure::CorruptRow { .. }) => {
                 return Err(Trouble::refused(format!("device {serial}: {failure}")));
             }
-            Err(failure) => return Err(Trouble::calling(&format!("table {table}"), &failure)),
+            Err(failure) => return Err(Trouble::calling(&format!("table {name}"), &failure)),
         };
         say(&terminal::story(
             &Story::of(&record),
@@ -60,7 +60,7 @@ async fn trail(site: &Site, context: &Context, serial: &SerialNumber) -> Result<
     let Ok(trails) = site.trails().await else {
         return Ok(());
     };
-    let trail = trails.read(serial).await;
+    let trail = trails.read(serial.as_str()).await;
     let trail = trail.map_err(|failure| Trouble::calling("the trails", &failure))?;
     if !trail.is_empty() {
         say("");

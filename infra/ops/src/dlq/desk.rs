@@ -3,9 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use cvm_aws::registry::DynamoRegistry;
 use cvm_aws::system::SystemClock;
-use cvm_aws::trails::DynamoTrails;
 use cvm_shared::event::Event;
 use cvm_shared::failure::Failure;
 use cvm_shared::ids::RequestId;
@@ -24,11 +22,13 @@ use crate::dlq::letter::Letter;
 use crate::dlq::note::Notes;
 use crate::dlq::pace::Pace;
 use crate::dlq::post::Post;
-use crate::dlq::post::SqsPost;
 use crate::dlq::standing::Standing;
 use crate::dlq::verdict::Obstacle;
 use crate::dlq::verdict::Verdict;
 use crate::dlq::verdict::replay;
+use crate::store::DeviceTable;
+use crate::store::Letters;
+use crate::store::TrailStore;
 
 /// How long a copy waits before a worker sees it. The row is written by then: a worker that were done with the copy
 /// first, and had failed again, would have its row marked as waiting for it.
@@ -49,7 +49,7 @@ pub(super) struct Desk<'a, P, R, N, C> {
 }
 
 /// A desk on the real ports.
-pub(super) type AwsDesk<'a> = Desk<'a, SqsPost, DynamoRegistry, DynamoTrails, SystemClock>;
+pub(super) type RealDesk<'a> = Desk<'a, Letters, DeviceTable, TrailStore, SystemClock>;
 
 impl<P: Post, R: Registry, N: Notes, C: Clock> Desk<'_, P, R, N, C> {
     /// Throws a letter away. The trail is written first: what is gone without a word is gone for good, and a second

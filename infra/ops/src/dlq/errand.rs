@@ -3,21 +3,22 @@
 use std::sync::atomic::AtomicBool;
 
 use cvm_aws::system::SystemClock;
-use cvm_aws::trails::DynamoTrails;
 use cvm_shared::failure::Failure;
 
 use crate::cli::Care;
 use crate::cli::Exit;
 use crate::context::Context;
-use crate::dlq::desk::AwsDesk;
 use crate::dlq::desk::Desk;
+use crate::dlq::desk::RealDesk;
 use crate::dlq::fate::Fate;
 use crate::dlq::filter::Filter;
 use crate::dlq::letter::Letter;
 use crate::dlq::place::Place;
+use crate::dlq::place::depth;
 use crate::dlq::report::Report;
 use crate::dlq::walk::Walk;
 use crate::site::Site;
+use crate::store::TrailStore;
 use crate::trouble::Trouble;
 
 /// An errand that its operator has consented to.
@@ -41,7 +42,7 @@ impl<'a> Errand<'a> {
     ) -> Result<Self, Trouble> {
         let site = context.site().await?;
         let place = Place::open(&site).await?;
-        let letters = place.depth().await?;
+        let letters = depth(&site).await?;
         if !care.dry_run {
             let question = format!("{question} There are about {letters} in all.");
             context.consent(care, &question)?;
@@ -60,8 +61,8 @@ impl<'a> Errand<'a> {
     /// The desk to work at, in the operator's name.
     pub(super) async fn desk<'b>(
         &'b self,
-        trails: &'b DynamoTrails,
-    ) -> Result<AwsDesk<'b>, Trouble> {
+        trails: &'b TrailStore,
+    ) -> Result<RealDesk<'b>, Trouble> {
         Ok(Desk {
             post: &self.place.post,
             registry: &self.place.registry,

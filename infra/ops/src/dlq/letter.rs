@@ -8,6 +8,7 @@ use aws_sdk_sqs::types::MessageSystemAttributeName;
 use cvm_aws::queue::REASON;
 use cvm_shared::ids::Malformed;
 use cvm_shared::message::Order;
+use cvm_shared::ports::Message as Parked;
 use cvm_shared::time::UnixMillis;
 
 /// The reason of a letter that carries none: the queue itself moved it, after so many receives.
@@ -67,6 +68,28 @@ impl Letter {
     /// How long ago it was sent, if the queue says.
     pub fn age(&self, now: UnixMillis) -> Option<Duration> {
         self.sent_at.map(|sent| now.since(sent))
+    }
+}
+
+/// A letter in a queue whose messages say all that there is to say.
+impl From<Parked> for Letter {
+    fn from(message: Parked) -> Self {
+        let attributes = [("tenant", message.tenant), (REASON, message.reason.clone())];
+        let attributes = attributes.into_iter();
+        Self {
+            id: message.id,
+            receipt: message.receipt,
+            order: Order::decode(&message.body),
+            body: message.body,
+            reason: message
+                .reason
+                .unwrap_or_else(|| RECEIVED_TOO_OFTEN.to_owned()),
+            sent_at: Some(message.sent_at),
+            receives: Some(message.receives.into()),
+            attributes: attributes
+                .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+                .collect(),
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod report;
 mod round;
 #[cfg(test)]
 mod sample;
+pub(crate) mod shelf;
 mod show;
 pub mod standing;
 pub mod verdict;

@@ -6,21 +6,26 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
 use cvm_aws::classify::failure;
 
+use crate::aws::Part;
 use crate::cli::Care;
 use crate::cli::Exit;
 use crate::context::Context;
-use crate::dlq::place::Place;
+use crate::dlq::place::depth;
 use crate::dlq::report::calling;
-use crate::site::Part;
 use crate::terminal::complain;
 use crate::trouble::Trouble;
 
 pub(super) async fn run(context: &Context, rate: NonZeroU32, care: &Care) -> Result<Exit, Trouble> {
     let site = context.site().await?;
-    let letters = Place::open(&site).await?.depth().await?;
-    let client = site.sqs();
-    let from = arn(&client, &site.name(Part::DeadLetters).await?).await?;
-    let to = arn(&client, &site.name(Part::Queue).await?).await?;
+    let Some(aws) = site.sqs() else {
+        let message =
+            "--native has SQS move the letters, and these are in the database: leave it out";
+        return Err(Trouble::usage(message));
+    };
+    let letters = depth(&site).await?;
+    let client = aws.sqs();
+    let from = arn(&client, &aws.name(Part::DeadLetters).await?).await?;
+    let to = arn(&client, &aws.name(Part::Queue).await?).await?;
     if care.dry_run {
         complain(&format!(
             "would have SQS move about {letters} letters to {to}"

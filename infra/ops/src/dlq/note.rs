@@ -2,15 +2,16 @@
 
 use std::future::Future;
 
-use cvm_aws::trails::DynamoTrails;
-use cvm_aws::trails::LETTERS_KEY;
-use cvm_aws::trails::Placed;
 use cvm_shared::entry::fact;
 use cvm_shared::failure::Failure;
+use cvm_shared::operate::trails::LETTERS;
+use cvm_shared::operate::trails::Placed;
+use cvm_shared::operate::trails::Trails as _;
 use cvm_shared::trail::Deed;
 use cvm_shared::trail::Hand;
 
 use crate::dlq::letter::Letter;
+use crate::store::TrailStore;
 
 /// Where it is written down.
 pub trait Notes: Send + Sync {
@@ -22,7 +23,7 @@ pub trait Notes: Send + Sync {
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
-impl Notes for DynamoTrails {
+impl Notes for TrailStore {
     async fn note_without_row(&self, letter: &Letter, hand: &Hand) -> Result<(), Failure> {
         self.add(&[note(letter, hand)]).await.map(|_| ())
     }
@@ -32,7 +33,7 @@ impl Notes for DynamoTrails {
 fn note(letter: &Letter, hand: &Hand) -> Placed {
     let serial = letter.order.as_ref().ok().map(|order| &order.serial);
     let facts = [
-        (fact::SERIAL, Some(LETTERS_KEY.to_owned())),
+        (fact::SERIAL, Some(LETTERS.to_owned())),
         ("device", serial.map(ToString::to_string)),
         ("messageId", Some(letter.id.clone())),
         ("code", Some(letter.reason.clone())),

@@ -1,6 +1,7 @@
 //! The dead letters' queue: what a command may do with it, and how SQS does it.
 
 use std::future::Future;
+use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::ChangeMessageVisibilityBatchRequestEntry;
@@ -17,7 +18,7 @@ pub const PAGE: usize = 10;
 
 /// How long a letter that was taken is hidden from others, and from us: long enough to come to the end of many. If we
 /// die with letters in hand, they are back after this.
-const HIDDEN_SECONDS: i32 = 900;
+pub(crate) const HIDDEN: Duration = Duration::from_mins(15);
 
 /// How long the queue looks for letters: more than none makes it ask all its parts.
 const LOOK_SECONDS: i32 = 1;
@@ -53,7 +54,7 @@ impl Post for SqsPost {
         let call = self.client.receive_message().queue_url(&self.url);
         let call = call
             .max_number_of_messages(i32::try_from(PAGE).unwrap_or(1))
-            .visibility_timeout(HIDDEN_SECONDS)
+            .visibility_timeout(i32::try_from(HIDDEN.as_secs()).unwrap_or(i32::MAX))
             .wait_time_seconds(LOOK_SECONDS)
             .message_system_attribute_names(MessageSystemAttributeName::All)
             .message_attribute_names("All");

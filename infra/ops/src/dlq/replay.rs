@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::num::NonZeroU32;
 
 use clap::Args;
-use cvm_aws::queue::SqsDelivery;
 use cvm_aws::system::SystemClock;
 use cvm_shared::ports::Clock as _;
 
@@ -20,7 +19,6 @@ use crate::dlq::native;
 use crate::dlq::pace::Pace;
 use crate::dlq::pace::rate;
 use crate::dlq::standing::Standing;
-use crate::site::Part;
 use crate::trouble::Trouble;
 
 pub(super) const WAY: &str = "\
@@ -64,8 +62,7 @@ impl Replay {
 
     async fn send(&self, errand: &Errand<'_>) -> Result<Exit, Trouble> {
         let trails = errand.site.trails().await?;
-        let queue = errand.site.name(Part::Queue).await?;
-        let delivery = SqsDelivery::new(errand.site.sqs(), queue, errand.place.url.clone());
+        let delivery = errand.site.deliveries().await?;
         let mut outgoing = Outgoing {
             desk: errand.desk(&trails).await?,
             delivery: &delivery,

@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering;
 
-use cvm_aws::roster::Inserted;
+use cvm_shared::operate::rows::Inserted;
 use cvm_shared::ports::Random;
 use cvm_shared::record::Record;
 use cvm_shared::secret::DeviceToken;
@@ -46,6 +46,10 @@ impl Table {
 }
 
 impl Roster for Table {
+    fn at_once(&self) -> usize {
+        25
+    }
+
     async fn insert_batch(&self, records: &[Record]) -> Vec<Result<Inserted, Failure>> {
         records.iter().map(|record| self.insert(record)).collect()
     }

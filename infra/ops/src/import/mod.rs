@@ -20,7 +20,6 @@ pub mod source;
 
 use std::io::Read;
 
-use cvm_aws::roster::BATCH;
 use cvm_shared::failure::Failure;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
@@ -33,13 +32,13 @@ pub use crate::import::names::Names;
 pub use crate::import::refusal::Reason;
 pub use crate::import::refusal::Refusal;
 pub use crate::import::roster::DryRun;
-pub use crate::import::roster::Roster;
 pub use crate::import::row::Options;
 use crate::import::settle::Fate;
 use crate::import::settle::Settled;
 use crate::import::settle::settle;
 pub use crate::import::source::Form;
 use crate::import::source::Source;
+pub use cvm_shared::operate::rows::Roster;
 
 /// How many chunks may be on their way at once, one call or one busy core each. The answers are told
 /// in the order of the file.
@@ -151,7 +150,7 @@ pub async fn import_as<F: Read, R: Roster, P: Progress>(
     let mut flying = FuturesOrdered::new();
     loop {
         while flying.len() < IN_FLIGHT && goes_on(&mut summary, progress) {
-            let Some(chunk) = source.next_chunk(options, login, BATCH) else {
+            let Some(chunk) = source.next_chunk(options, login, roster.at_once()) else {
                 break;
             };
             flying.push_back(settle(roster, options.hand.as_ref(), chunk));

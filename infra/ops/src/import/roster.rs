@@ -1,37 +1,26 @@
 //! How rows are added: a batch is repeated until each of its rows has its answer.
 
-use std::future::Future;
-
 use backon::RetryableWithContext as _;
-use cvm_aws::roster::DynamoRoster;
-use cvm_aws::roster::Inserted;
 use cvm_shared::failure::Failure;
+use cvm_shared::operate::rows::Inserted;
+use cvm_shared::operate::rows::Roster;
 use cvm_shared::record::Record;
 
 use crate::patience::is_passing;
 use crate::patience::patience;
 
-/// Where devices are added.
-pub trait Roster: Sync {
-    /// Adds these rows; the answers are in their order, one each. Never changes a row that is
-    /// there. A row that failed may have been written or not; adding it again is harmless.
-    fn insert_batch(
-        &self,
-        records: &[Record],
-    ) -> impl Future<Output = Vec<Result<Inserted, Failure>>> + Send;
-}
-
-impl Roster for DynamoRoster {
-    async fn insert_batch(&self, records: &[Record]) -> Vec<Result<Inserted, Failure>> {
-        Self::insert_batch(self, records).await
-    }
-}
-
 /// Adds nothing: what an import would refuse for the file's own sake is refused, no table is asked.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DryRun;
 
+/// How many rows are checked together.
+const CHECKED: usize = 25;
+
 impl Roster for DryRun {
+    fn at_once(&self) -> usize {
+        CHECKED
+    }
+
     async fn insert_batch(&self, records: &[Record]) -> Vec<Result<Inserted, Failure>> {
         vec![Ok(Inserted::New); records.len()]
     }

@@ -3,8 +3,8 @@
 //! Stretching takes 25 to 50 ms and 19 MiB a row, so it is done aside, one thread per chunk: as many rows
 //! are stretched at once as chunks are on their way, and no call waits for them.
 
-use cvm_aws::roster::Inserted;
 use cvm_shared::failure::Failure;
+use cvm_shared::operate::rows::Inserted;
 use cvm_shared::record::Record;
 use cvm_shared::trail::Hand;
 use cvm_shared::trail::begun;
@@ -12,10 +12,10 @@ use cvm_shared::trail::begun;
 use crate::import::offer::Draft;
 use crate::import::offer::Offer;
 use crate::import::refusal::Reason;
-use crate::import::roster::Roster;
 use crate::import::roster::insert;
 use crate::import::source::Chunk;
 use crate::import::source::Entered;
+use cvm_shared::operate::rows::Roster;
 
 /// What became of one row.
 pub(crate) enum Fate {

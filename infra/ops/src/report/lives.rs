@@ -4,10 +4,10 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
-use cvm_aws::trails::DynamoTrails;
-use cvm_aws::trails::Placed;
 use cvm_shared::entry::fact;
 use cvm_shared::failure::Failure;
+use cvm_shared::operate::trails::Placed;
+use cvm_shared::operate::trails::Trails;
 use cvm_shared::record::Record;
 use cvm_shared::state::State;
 use cvm_shared::time::UnixMillis;
@@ -49,7 +49,7 @@ pub(super) async fn of(
     Ok(Some(lives))
 }
 
-async fn life(trails: &DynamoTrails, pair: Pair) -> Result<Life, Failure> {
+async fn life(trails: &impl Trails, pair: Pair) -> Result<Life, Failure> {
     let (wanted, found, standing) = match pair {
         Pair::Sound(wanted, found, standing) => (wanted, found, standing),
         Pair::Bad(bad) => {
@@ -79,11 +79,11 @@ async fn life(trails: &DynamoTrails, pair: Pair) -> Result<Life, Failure> {
 }
 
 /// When the certificate of a vended row was ready.
-async fn ready(trails: &DynamoTrails, row: &Record) -> Result<Option<UnixMillis>, Failure> {
+async fn ready(trails: &impl Trails, row: &Record) -> Result<Option<UnixMillis>, Failure> {
     if let Some(at) = finished_at(row) {
         return Ok(Some(at));
     }
-    let trail = trails.read(&row.serial).await?;
+    let trail = trails.read(row.serial.as_str()).await?;
     let is_finish = |entry: &&Placed| {
         let deed = entry.facts.get(fact::DEED);
         deed.is_some_and(|deed| deed == Deed::Finish.as_str())

@@ -1,17 +1,19 @@
 //! What there is to see: queue, dead letters, states, what happened in the last minutes, the last sweep, alarms.
 
 use aws_sdk_cloudwatch::types::StateValue;
-use aws_sdk_sqs::types::QueueAttributeName;
-use cvm_aws::backlog::DynamoBacklog;
-use cvm_aws::trails::Counts;
 use cvm_shared::care::Group;
 use cvm_shared::failure::Failure;
+use cvm_shared::ids::SerialNumber;
+use cvm_shared::operate::trails::Counts;
+use cvm_shared::operate::trails::Trails as _;
+use cvm_shared::operate::trails::Upkeep as _;
+use cvm_shared::operate::work::Levels;
 use cvm_shared::time::UnixMillis;
 use serde_json::Value;
 
-use crate::site::Part;
+use crate::aws::Aws;
+use crate::aws::root;
 use crate::site::Site;
-use crate::site::root;
 use crate::status::recent::Recent;
 use crate::status::recent::recent;
 use crate::trouble::Trouble;
@@ -19,27 +21,16 @@ use crate::trouble::Trouble;
 /// How many whole minutes are looked back.
 pub(super) const MINUTES: u64 = 15;
 
-/// Messages by what they wait for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Queue {
-    /// For a worker.
-    pub(super) ready: u64,
-    /// With a worker, or given back for a while.
-    pub(super) in_flight: u64,
-    /// For their delay to end.
-    pub(super) delayed: u64,
-}
-
 /// All of it, as of one moment.
 #[derive(Clone, Debug)]
 pub(super) struct Look {
     pub(super) at: UnixMillis,
-    pub(super) queue: Queue,
+    pub(super) queue: Levels,
     pub(super) dead_letters: u64,
     /// Devices by state.
     pub(super) states: Counts,
     /// The device that has waited longest, and since when.
-    pub(super) oldest: Option<(String, UnixMillis)>,
+    pub(super) oldest: Option<(SerialNumber, UnixMillis)>,
     /// What happened in the last minutes: minute and deeds.
     pub(super) minutes: Vec<(u64, Counts)>,
     /// When the last sweep ended and what came of it.
@@ -55,17 +46,16 @@ impl Look {
     pub(super) async fn at(site: &Site) -> Result<Self, Trouble> {
         let at = site.now();
         let trails = site.trails().await?;
-        let backlog = DynamoBacklog::new(site.dynamodb(), site.name(Part::Table).await?);
+        let upkeep = site.upkeep().await?;
+        let (work, letters) = (site.work_gauge().await?, site.letter_gauge().await?);
         let from = (at.0 / 60_000).saturating_sub(MINUTES);
-        let work = site.name(Part::Queue).await?;
-        let dead = site.name(Part::DeadLetters).await?;
         let (queue, dead_letters, states, oldest, minutes, sweep, recent, alarms) = tokio::join!(
-            queue(site, &work),
-            queue(site, &dead),
+            work.levels(),
+            letters.levels(),
             trails.counts(),
-            backlog.oldest(Group::Work),
+            upkeep.oldest(Group::Work),
             trails.minutes(from),
-            backlog.last_sweep(),
+            upkeep.last_sweep(),
             recent(site, at),
             alarms(site),
         );
@@ -100,39 +90,19 @@ impl Look {
     }
 }
 
-impl Queue {
-    fn all(self) -> u64 {
-        self.ready + self.in_flight + self.delayed
-    }
-}
-
-async fn queue(site: &Site, url: &str) -> Result<Queue, Failure> {
-    let names = [
-        QueueAttributeName::ApproximateNumberOfMessages,
-        QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
-        QueueAttributeName::ApproximateNumberOfMessagesDelayed,
-    ];
-    let call = site.sqs().get_queue_attributes().queue_url(url);
-    let answer = call.set_attribute_names(Some(names.to_vec())).send().await;
-    let answer = answer.map_err(|error| cvm_aws::classify::failure("sqs", &error))?;
-    let number = |name: &QueueAttributeName| {
-        let text = answer.attributes().and_then(|all| all.get(name));
-        text.and_then(|text| text.parse().ok()).unwrap_or(0)
-    };
-    let [ready, in_flight, delayed] = names.each_ref().map(number);
-    Ok(Queue {
-        ready,
-        in_flight,
-        delayed,
-    })
+/// The stack by its name, which its metrics and alarms are called by.
+pub(super) fn named_stack(site: &Site) -> Result<(&Aws, &str), String> {
+    let aws = site
+        .stack()
+        .ok_or("a host's server tells its own metrics, and rings where they are gathered")?;
+    let stack = aws.stack().ok_or("unknown without --stack")?;
+    Ok((aws, stack))
 }
 
 /// The stack's alarms that ring. That they cannot be read is told and stops nothing: the rest of the screen counts.
 async fn alarms(site: &Site) -> Result<Vec<String>, String> {
-    let Some(stack) = site.stack() else {
-        return Err("unknown without --stack".to_owned());
-    };
-    let client = aws_sdk_cloudwatch::Client::new(site.config());
+    let (aws, stack) = named_stack(site)?;
+    let client = aws_sdk_cloudwatch::Client::new(aws.config());
     let call = client.describe_alarms().alarm_name_prefix(stack);
     let answer = call.state_value(StateValue::Alarm).send().await;
     let answer = answer.map_err(|error| format!("not readable: {}", root(&error)))?;

@@ -24,7 +24,9 @@ pub const COST: &str = "\
 The states are counted by the ledger as devices move (one write for each of its batches, no scan), some
 seconds behind. One look costs about 20 small reads, and two metrics ($0.01 for 500 looks). --recount reads
 the whole table once, at about $0.03 for a million devices, and sets the count right; devices that move
-meanwhile may be counted wrong again.";
+meanwhile may be counted wrong again.
+
+A host's database (--store) counts its devices and their deeds at each look, so there is nothing to set right.";
 
 /// How to look.
 #[derive(Args, Debug)]

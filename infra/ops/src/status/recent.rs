@@ -9,9 +9,10 @@ use cvm_aws::meters;
 use cvm_aws::meters::Counter;
 use cvm_shared::time::UnixMillis;
 
+use crate::aws::root;
 use crate::site::Site;
-use crate::site::root;
 use crate::status::look::MINUTES;
+use crate::status::look::named_stack;
 
 /// Counts of the last minutes. What did not happen has no metric, so no data means none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,10 +31,8 @@ const ASKED: [(&str, &Counter); 2] = [
 
 /// Asks. That they cannot be read is told and stops nothing: the rest of the screen counts.
 pub(super) async fn recent(site: &Site, now: UnixMillis) -> Result<Recent, String> {
-    let Some(stack) = site.stack() else {
-        return Err("unknown without --stack".to_owned());
-    };
-    let client = aws_sdk_cloudwatch::Client::new(site.config());
+    let (aws, stack) = named_stack(site)?;
+    let client = aws_sdk_cloudwatch::Client::new(aws.config());
     let call = client
         .get_metric_data()
         .start_time(moment(now.0.saturating_sub(MINUTES * 60_000)))

@@ -2,14 +2,14 @@
 
 use std::sync::atomic::Ordering;
 
-use cvm_aws::listing::DynamoListing;
-use cvm_aws::listing::Wanted;
-use cvm_aws::trails::Counts;
+use cvm_shared::operate::rows::Listing as _;
+use cvm_shared::operate::rows::Wanted;
+use cvm_shared::operate::trails::Counts;
+use cvm_shared::operate::trails::Trails as _;
 use serde_json::Value;
 
 use crate::cli::Exit;
 use crate::context::Context;
-use crate::site::Part;
 use crate::site::Site;
 use crate::terminal::complain;
 use crate::trouble::Trouble;
@@ -18,13 +18,13 @@ const COLUMNS: &[&str] = &["state", "counted", "found", "corrected"];
 
 /// Counts anew and corrects.
 pub(super) async fn recount(site: &Site, context: &Context) -> Result<Exit, Trouble> {
-    let table = site.name(Part::Table).await?;
+    let table = site.table().await?;
     let trails = site.trails().await?;
     let failed = |failure| Trouble::calling("the tables", &failure);
     let before = trails.counts().await.map_err(failed)?;
     let stop = context.stop();
     let mut found = Counts::new();
-    let mut listing = DynamoListing::new(site.dynamodb(), table, &Wanted::default());
+    let mut listing = table.listing(&Wanted::default());
     while let Some(page) = listing.page().await.map_err(failed)? {
         if stop.load(Ordering::Relaxed) {
             complain("stopped; nothing was corrected");
@@ -36,7 +36,9 @@ pub(super) async fn recount(site: &Site, context: &Context) -> Result<Exit, Trou
         }
     }
     let corrections = difference(&before, &found);
-    trails.count(&corrections).await.map_err(failed)?;
+    if !trails.correct(&corrections).await.map_err(failed)? {
+        complain("a database counts its devices at each look: there is nothing to correct");
+    }
     let names = before.keys().chain(found.keys());
     let names: std::collections::BTreeSet<&String> = names.collect();
     let rows: Vec<Vec<Value>> = names

@@ -1,9 +1,10 @@
 //! The screen says what there is, in colours and numbers that programs can read.
 
-use cvm_aws::trails::Counts;
+use cvm_shared::ids::SerialNumber;
+use cvm_shared::operate::trails::Counts;
+use cvm_shared::operate::work::Levels;
 
 use super::*;
-use crate::status::look::Queue;
 
 fn look() -> Look {
     let counts = |pairs: &[(&str, i64)]| -> Counts {
@@ -12,14 +13,17 @@ fn look() -> Look {
     let minute = 28_000_000;
     Look {
         at: UnixMillis(minute * 60_000 + 30_000),
-        queue: Queue {
+        queue: Levels {
             ready: 700,
             in_flight: 40,
             delayed: 1,
         },
         dead_letters: 2,
         states: counts(&[("Vended", 1200), ("Requested", 700), ("Failed", 3)]),
-        oldest: Some(("SN-7".to_owned(), UnixMillis((minute - 20) * 60_000))),
+        oldest: Some((
+            SerialNumber::parse("SN-7").unwrap(),
+            UnixMillis((minute - 20) * 60_000),
+        )),
         minutes: vec![
             (minute - 7, counts(&[("finish", 999)])),
             (minute - 2, counts(&[("finish", 600), ("fail", 1)])),

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use cvm_aws::roster::Inserted;
+use cvm_shared::operate::rows::Inserted;
 use cvm_ops::import::End;
 use cvm_ops::import::HeaderError;
 use cvm_ops::import::Options;
@@ -107,6 +107,10 @@ impl Table {
 }
 
 impl Roster for Table {
+    fn at_once(&self) -> usize {
+        25
+    }
+
     async fn insert_batch(&self, records: &[Record]) -> Vec<Result<Inserted, Failure>> {
         records
             .iter()

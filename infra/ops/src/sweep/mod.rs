@@ -1,19 +1,15 @@
 //! `cvmctl sweep`: sends the janitor round now, and tells what it did.
 
+mod admin;
+mod function;
+
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use aws_sdk_lambda::Client;
-use aws_sdk_lambda::config::Builder;
-use aws_sdk_lambda::config::retry::RetryConfig;
-use aws_sdk_lambda::config::timeout::TimeoutConfig;
-use aws_sdk_lambda::operation::invoke::InvokeOutput;
-use aws_sdk_lambda::primitives::Blob;
 use clap::Args;
-use cvm_aws::classify::failure;
+use clap::builder::NonEmptyStringValueParser;
 use serde_json::Map;
 use serde_json::Value;
-use serde_json::json;
 
 use crate::cli::Care;
 use crate::cli::Exit;
@@ -22,8 +18,9 @@ use crate::context::Context;
 use crate::printer::plain;
 use crate::printer::sheet;
 use crate::printer::shown;
-use crate::site::Part;
 use crate::site::Site;
+use crate::sweep::admin::Admin;
+use crate::sweep::function::Function;
 use crate::terminal;
 use crate::terminal::say;
 use crate::trouble::Trouble;
@@ -31,10 +28,16 @@ use crate::trouble::Trouble;
 pub(crate) const ROUND: &str = "\
 The janitor sends stuck orders again, shreds expired bundles, puts superseded certificates out of use,
 deletes them in time unless they are to be kept, and deletes orphans. It goes round by itself every
-SweepMinutes; a round more does no harm. What fails in a round is counted, and the next one tries it again.";
+SweepMinutes; a round more does no harm. What fails in a round is counted, and the next one tries it again.
+
+The janitor of a host (--store) is part of its server, and is asked at that server's admin address: run this
+on the host itself, or through a tunnel to it.";
 
 /// As long as the function may run (its timeout in the template), and a little.
 const PATIENCE: Duration = Duration::from_secs(315);
+
+/// How long the way to it may take.
+const CONNECT: Duration = Duration::from_secs(5);
 
 /// How the janitor is sent.
 #[derive(Args, Debug)]
@@ -48,13 +51,23 @@ pub struct Sweep {
     /// Do not ask first
     #[arg(long, short)]
     yes: bool,
+    /// Where a host's server listens for its operator
+    #[arg(long, value_name = "URL", env = "CVM_ADMIN", hide_env_values = true)]
+    #[arg(value_parser = NonEmptyStringValueParser::new(), default_value = "http://127.0.0.1:9180")]
+    admin: String,
+}
+
+/// Whose janitor it is.
+enum Janitor {
+    Stack(Function),
+    Host(Admin),
 }
 
 impl Sweep {
     /// Carries it out.
     pub async fn run(self, context: &Context) -> Result<Exit, Trouble> {
         let site = context.site().await?;
-        let function = site.name(Part::Janitor).await?;
+        let janitor = self.janitor(&site).await?;
         if !self.report {
             let care = Care {
                 yes: self.yes,
@@ -63,9 +76,12 @@ impl Sweep {
             let question = "Send the janitor round? It deletes certificates that nobody may use.";
             context.consent(&care, question)?;
         }
-        let (client, stop) = (client(&site), context.stop());
+        let stop = context.stop();
         loop {
-            let told = round(&client, &function, self.report).await?;
+            let told = match &janitor {
+                Janitor::Stack(function) => function.round(self.report).await?,
+                Janitor::Host(admin) => admin.round(self.report).await?,
+            };
             say(&text(&told, context.output, context.styled));
             let (is_over, is_well) = judged(&told);
             if is_over || !is_well || !self.wait {
@@ -80,43 +96,18 @@ impl Sweep {
             }
         }
     }
-}
 
-/// A client that waits for a round to end, and never sends a second one by itself.
-fn client(site: &Site) -> Client {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(5))
-        .operation_attempt_timeout(PATIENCE)
-        .operation_timeout(PATIENCE)
-        .build();
-    let config = Builder::from(site.config())
-        .timeout_config(timeouts)
-        .retry_config(RetryConfig::disabled());
-    Client::from_conf(config.build())
-}
-
-/// One round, and what the janitor tells of it.
-async fn round(
-    client: &Client,
-    function: &str,
-    report_only: bool,
-) -> Result<Map<String, Value>, Trouble> {
-    let order = json!({ "reportOnly": report_only }).to_string();
-    let call = client.invoke().function_name(function);
-    let answer = call.payload(Blob::new(order)).send().await;
-    let answer = answer.map_err(|error| {
-        Trouble::calling(&format!("janitor {function}"), &failure("lambda", &error))
-    })?;
-    told(&answer).map_err(|cause| Trouble::aws(format!("janitor {function}: {cause}")))
-}
-
-fn told(answer: &InvokeOutput) -> Result<Map<String, Value>, String> {
-    let payload = answer.payload().map(Blob::as_ref).unwrap_or_default();
-    let value: Value = serde_json::from_slice(payload).unwrap_or_default();
-    if answer.function_error().is_some() {
-        let kind = shown(value["errorType"].as_str().unwrap_or("no reason given"));
-        return Err(format!("the round broke off ({kind}); its log tells more"));
+    async fn janitor(&self, site: &Site) -> Result<Janitor, Trouble> {
+        Ok(match site.stack() {
+            Some(aws) => Janitor::Stack(Function::of(aws).await?),
+            None => Janitor::Host(Admin::at(&self.admin)?),
+        })
     }
+}
+
+/// What a janitor tells of its round.
+fn summary(text: &[u8]) -> Result<Map<String, Value>, String> {
+    let value: Value = serde_json::from_slice(text).unwrap_or_default();
     match value {
         Value::Object(told) => Ok(told),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
@@ -155,13 +146,6 @@ fn text(told: &Map<String, Value>, output: Output, styled: bool) -> String {
 mod tests {
     use super::*;
 
-    fn answer(payload: &str, error: Option<&str>) -> InvokeOutput {
-        InvokeOutput::builder()
-            .payload(Blob::new(payload))
-            .set_function_error(error.map(str::to_owned))
-            .build()
-    }
-
     #[test]
     fn a_round_is_well_if_it_ended_and_nothing_failed() {
         for (payload, verdict) in [
@@ -170,29 +154,14 @@ mod tests {
             ("{\"complete\":false,\"failed\":2}", (false, false)),
             ("{}", (false, false)),
         ] {
-            let told = told(&answer(payload, None)).unwrap();
+            let told = summary(payload.as_bytes()).unwrap();
             assert_eq!(judged(&told), verdict, "{payload}");
         }
     }
 
     #[test]
-    fn a_round_that_broke_off_is_no_summary() {
-        let broken = answer(
-            "{\"errorType\":\"Bad\\u001b\",\"errorMessage\":\"m\"}",
-            Some("Unhandled"),
-        );
-        let cause = told(&broken).unwrap_err();
-        assert_eq!(
-            cause,
-            "the round broke off (Bad\\u{1b}); its log tells more"
-        );
-        assert!(told(&answer("null", None)).is_err());
-        assert!(told(&answer("", None)).is_err());
-    }
-
-    #[test]
     fn a_summary_is_told_in_each_form() {
-        let told = told(&answer("{\"complete\":true,\"orphans\":3}", None)).unwrap();
+        let told = summary(b"{\"complete\":true,\"orphans\":3}").unwrap();
         assert_eq!(
             text(&told, Output::Json, false),
             "{\"complete\":true,\"orphans\":3}"
