@@ -229,7 +229,7 @@ async fn a_lost_order_is_sent_again_and_carried_out() {
     let site = quiet();
     submit(&site, &sample::csr_pem()).await;
     let lost = site.world.queue.receive(1).remove(0);
-    site.world.queue.delete(&lost.id);
+    site.world.queue.delete(&lost.receipt);
     site.world.clock.advance(14 * MINUTE);
     assert_eq!(sweep(&site, SWEEP_TERMS).await.resent, 0, "not yet");
     site.world.clock.advance(2 * MINUTE);
@@ -251,7 +251,7 @@ async fn what_is_sent_again_in_vain_fails_visibly() {
     submit(&site, &sample::csr_pem()).await;
     let lose = || {
         for message in site.world.queue.receive(10) {
-            site.world.queue.delete(&message.id);
+            site.world.queue.delete(&message.receipt);
         }
     };
     for _ in 0..3 {

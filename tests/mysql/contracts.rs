@@ -1,5 +1,6 @@
 //! The port contracts on MariaDB: the same functions that DynamoDB, SQS, S3 and the fakes face.
 
+use cvm_maria::lab;
 use cvm_mysql::backlog::MySqlBacklog;
 use cvm_mysql::database::Database;
 use cvm_mysql::guard::MySqlGuard;
@@ -14,8 +15,6 @@ use cvm_testkit::contract_janitor;
 use cvm_testkit::contract_queue;
 use cvm_testkit::time::CountedRandom;
 use cvm_testkit::time::HandClock;
-
-use crate::lab;
 
 const RECEIVES: u32 = 30;
 

@@ -206,7 +206,7 @@ async fn a_message_that_is_sent_anew_stays_its_batch_s() {
     let queue = &site.world.queue;
     let own = queue.receive(1).remove(0);
     assert_eq!(own.tenant.as_deref(), Some("SN-1"));
-    queue.delete(&own.id);
+    queue.delete(&own.receipt);
     queue.push_of(&own.body, Some("batch-7"), Duration::ZERO);
     let sent = queue.messages()[0].id.clone();
     let busy = Site {
