@@ -3,10 +3,11 @@
 use cvm_maria::ground::Ground;
 
 use crate::lives::Life;
+use crate::matrix::Struck;
 use crate::matrix::matrix;
 
 async fn on_fakes(life: Life, certificates: u64) {
-    matrix(&Ground::Memory, life, certificates).await;
+    matrix(&Ground::Memory, Struck::All, life, certificates).await;
 }
 
 #[tokio::test]

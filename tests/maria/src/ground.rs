@@ -57,7 +57,7 @@ impl Ground {
     }
 }
 
-/// Empties all tables; the queues' numbers begin anew.
+/// Empties all tables. The queues' numbers go on, which costs nothing: a table that is made anew costs 40 ms.
 fn clear(database: Database) {
     wait(async move {
         for table in [
@@ -70,11 +70,6 @@ fn clear(database: Database) {
             "cvm_dead_letters",
         ] {
             let text = format!("DELETE FROM {table}");
-            let text = sqlx::AssertSqlSafe(text);
-            database.pool().execute(text).await.unwrap();
-        }
-        for table in ["cvm_orders", "cvm_dead_letters"] {
-            let text = format!("ALTER TABLE {table} AUTO_INCREMENT = 1");
             let text = sqlx::AssertSqlSafe(text);
             database.pool().execute(text).await.unwrap();
         }
