@@ -75,3 +75,28 @@ fn clear(database: Database) {
         }
     });
 }
+
+/// Tests with these names, on the fakes and on MariaDB: each is an async function of a ground beside this.
+#[macro_export]
+macro_rules! on_both_grounds {
+    ($($name:ident)*) => {
+        mod fakes {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    super::$name(&$crate::ground::Ground::Memory).await;
+                }
+            )*
+        }
+
+        mod mariadb {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    let parts = $crate::ground::Parts::All;
+                    super::$name(&$crate::ground::Ground::maria(parts)).await;
+                }
+            )*
+        }
+    };
+}
