@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod aliases;
+mod calls;
 mod contracts;
 mod crowd;
 mod faults;

@@ -71,3 +71,19 @@ pub async fn database_named() -> (String, Database) {
     database.migrate().await.unwrap();
     (name, database)
 }
+
+/// Empties all tables. The queues' numbers go on, which costs nothing: a table that is made anew costs 40 ms.
+pub async fn empty(database: &Database) {
+    for table in [
+        "cvm_devices",
+        "cvm_trails",
+        "cvm_guard",
+        "cvm_marks",
+        "cvm_bundles",
+        "cvm_orders",
+        "cvm_dead_letters",
+    ] {
+        let text = AssertSqlSafe(format!("DELETE FROM {table}"));
+        database.pool().execute(text).await.unwrap();
+    }
+}
