@@ -21,8 +21,8 @@ use cvm_shared::trail::Hand;
 use cvm_shared::trail::OperatorName;
 use cvm_testkit::faults::Faults;
 use cvm_testkit::faulty::Faulty;
-use cvm_testkit::queue::MemoryQueue;
-use cvm_testkit::registry::MemoryRegistry;
+use cvm_testkit::queue::TestQueue;
+use cvm_testkit::registry::TestRegistry;
 use cvm_testkit::sample;
 use cvm_testkit::site::Site;
 
@@ -38,7 +38,7 @@ pub(crate) struct Batch {
     wanted: Vec<Wanted>,
 }
 
-struct Table(Faulty<MemoryRegistry>);
+struct Table(Faulty<TestRegistry>);
 
 impl Rows for Table {
     async fn load_many(&self, serials: &[SerialNumber]) -> Vec<Found> {
@@ -50,7 +50,7 @@ impl Rows for Table {
     }
 }
 
-struct Outbox(Faulty<MemoryQueue>);
+struct Outbox(Faulty<TestQueue>);
 
 impl Orders for Outbox {
     async fn send_many(&self, orders: &[Order]) -> Vec<Result<(), Failure>> {

@@ -2,22 +2,22 @@
 
 use cvm_testkit::contract;
 use cvm_testkit::contract_janitor;
-use cvm_testkit::guard::MemoryGuard;
+use cvm_testkit::guard::TestGuard;
 use cvm_testkit::issuer::MemoryIssuer;
-use cvm_testkit::registry::MemoryRegistry;
+use cvm_testkit::registry::TestRegistry;
 use cvm_testkit::sample;
 use cvm_testkit::time::HandClock;
-use cvm_testkit::vault::MemoryVault;
+use cvm_testkit::vault::TestVault;
 
 #[tokio::test]
 async fn the_table_in_memory() {
-    let registry = MemoryRegistry::default();
+    let registry = TestRegistry::default();
     contract::registry(&registry, async |row| registry.put(row.clone())).await;
 }
 
 #[tokio::test]
 async fn the_waiting_rows_in_memory() {
-    let registry = MemoryRegistry::default();
+    let registry = TestRegistry::default();
     contract_janitor::backlog(&registry, async |row| registry.put(row.clone())).await;
 }
 
@@ -31,13 +31,13 @@ async fn the_inventory_in_memory() {
 
 #[tokio::test]
 async fn the_vault_in_memory() {
-    let vault = MemoryVault::default();
+    let vault = TestVault::default();
     contract::vault(&vault, async |key| vault.open(key).unwrap()).await;
 }
 
 #[tokio::test]
 async fn the_guard_in_memory() {
-    let guard = MemoryGuard::default();
+    let guard = TestGuard::default();
     contract::guard(|| guard.clone()).await;
 }
 

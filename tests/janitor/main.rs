@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use cvm_maria::ground::Ground;
 use cvm_shared::csr::Csr;
 use cvm_shared::event::Event;
 use cvm_shared::failure::FailureCode;
@@ -25,6 +26,24 @@ use cvm_worker::errand::Errand;
 use cvm_worker::sweep::Summary;
 use cvm_worker::sweep::SweepTerms;
 
+cvm_maria::on_both_grounds! {
+    in_a_shared_account_only_what_our_devices_asked_for_is_an_orphan
+    in_an_account_of_our_own_everything_unused_goes_and_nothing_else
+    what_is_younger_than_an_hour_may_still_be_committed
+    a_certificate_that_a_failed_row_still_names_is_kept
+    a_report_changes_nothing
+    a_report_that_is_asked_for_changes_nothing_and_lifts_no_terms
+    a_sweep_costs_what_was_issued_since_the_last_one
+    a_suspect_that_could_not_be_judged_is_looked_at_by_the_next_sweep
+    a_lost_order_is_sent_again_and_carried_out
+    what_is_sent_again_in_vain_fails_visibly
+    a_worker_at_work_is_not_disturbed
+    a_revoked_devices_certificate_is_deleted
+    a_revoked_certificate_may_be_kept
+    without_time_it_stops_and_says_so
+    a_kept_certificate_that_wakes_up_is_set_inactive_again
+}
+
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -34,8 +53,8 @@ const SHARED: SweepTerms = SweepTerms {
     ..SWEEP_TERMS
 };
 
-fn quiet() -> Site {
-    Site::new(Faults::default())
+fn quiet(ground: &Ground) -> Site {
+    Site::on(ground.world(), Faults::default())
 }
 
 async fn sweep(site: &Site, terms: SweepTerms) -> Summary {
@@ -67,9 +86,8 @@ fn exists(site: &Site, id: &CertificateId) -> bool {
     site.world.issuer.certificates().contains_key(id)
 }
 
-#[tokio::test]
-async fn in_a_shared_account_only_what_our_devices_asked_for_is_an_orphan() {
-    let site = quiet();
+async fn in_a_shared_account_only_what_our_devices_asked_for_is_an_orphan(ground: &Ground) {
+    let site = quiet(ground);
     let csr = sample::csr_pem();
     submit(&site, &csr).await;
     let orphan = stray(&site, &csr).await;
@@ -87,9 +105,8 @@ async fn in_a_shared_account_only_what_our_devices_asked_for_is_an_orphan() {
     assert_eq!(site.world.issuer.active(), 1, "the device's own stays");
 }
 
-#[tokio::test]
-async fn in_an_account_of_our_own_everything_unused_goes_and_nothing_else() {
-    let site = quiet();
+async fn in_an_account_of_our_own_everything_unused_goes_and_nothing_else(ground: &Ground) {
+    let site = quiet(ground);
     let unused = site.world.issuer.create_with_keys().await.unwrap().0;
     let attached = site.world.issuer.create_with_keys().await.unwrap().0;
     let active = site.world.issuer.create_with_keys().await.unwrap().0;
@@ -104,9 +121,8 @@ async fn in_an_account_of_our_own_everything_unused_goes_and_nothing_else() {
     assert!(exists(&site, &attached.names.id) && exists(&site, &active.names.id));
 }
 
-#[tokio::test]
-async fn what_is_younger_than_an_hour_may_still_be_committed() {
-    let site = quiet();
+async fn what_is_younger_than_an_hour_may_still_be_committed(ground: &Ground) {
+    let site = quiet(ground);
     let young = site.world.issuer.create_with_keys().await.unwrap().0;
     site.world.clock.advance(59 * MINUTE);
     assert_eq!(sweep(&site, SWEEP_TERMS).await.orphans, 0);
@@ -115,9 +131,8 @@ async fn what_is_younger_than_an_hour_may_still_be_committed() {
     assert!(!exists(&site, &young.names.id));
 }
 
-#[tokio::test]
-async fn a_certificate_that_a_failed_row_still_names_is_kept() {
-    let site = quiet();
+async fn a_certificate_that_a_failed_row_still_names_is_kept(ground: &Ground) {
+    let site = quiet(ground);
     let csr = sample::csr_pem();
     let mut device = sample::device("SN-1");
     device.binding.policy = "missing".to_owned().try_into().unwrap();
@@ -130,9 +145,8 @@ async fn a_certificate_that_a_failed_row_still_names_is_kept() {
     assert!(exists(&site, &committed));
 }
 
-#[tokio::test]
-async fn a_report_changes_nothing() {
-    let site = quiet();
+async fn a_report_changes_nothing(ground: &Ground) {
+    let site = quiet(ground);
     submit(&site, &sample::csr_pem()).await;
     site.world.queue.receive(10);
     site.world.issuer.create_with_keys().await.unwrap();
@@ -152,9 +166,8 @@ async fn a_report_changes_nothing() {
 }
 
 /// An operator may have a round do less than the terms allow, never more.
-#[tokio::test]
-async fn a_report_that_is_asked_for_changes_nothing_and_lifts_no_terms() {
-    let site = quiet();
+async fn a_report_that_is_asked_for_changes_nothing_and_lifts_no_terms(ground: &Ground) {
+    let site = quiet(ground);
     submit(&site, &sample::csr_pem()).await;
     site.world.queue.receive(10);
     site.world.issuer.create_with_keys().await.unwrap();
@@ -179,9 +192,8 @@ async fn a_report_that_is_asked_for_changes_nothing_and_lifts_no_terms() {
 }
 
 /// The fleet grows, a sweep does not: it lists what was issued since the last one.
-#[tokio::test]
-async fn a_sweep_costs_what_was_issued_since_the_last_one() {
-    let site = quiet();
+async fn a_sweep_costs_what_was_issued_since_the_last_one(ground: &Ground) {
+    let site = quiet(ground);
     for _ in 0..200 {
         stray(&site, &sample::csr_pem_of("SN-9")).await;
     }
@@ -202,10 +214,9 @@ async fn a_sweep_costs_what_was_issued_since_the_last_one() {
     assert_eq!(summary.suspects, 0, "nothing is judged twice");
 }
 
-#[tokio::test]
-async fn a_suspect_that_could_not_be_judged_is_looked_at_by_the_next_sweep() {
+async fn a_suspect_that_could_not_be_judged_is_looked_at_by_the_next_sweep(ground: &Ground) {
     for call in ["inventory.pem", "inventory.remove_unused", "backlog.names"] {
-        let site = quiet();
+        let site = quiet(ground);
         site.world.issuer.create_with_keys().await.unwrap();
         site.world.clock.advance(2 * HOUR);
         sweep(&site, SHARED).await;
@@ -224,12 +235,11 @@ async fn a_suspect_that_could_not_be_judged_is_looked_at_by_the_next_sweep() {
     }
 }
 
-#[tokio::test]
-async fn a_lost_order_is_sent_again_and_carried_out() {
-    let site = quiet();
+async fn a_lost_order_is_sent_again_and_carried_out(ground: &Ground) {
+    let site = quiet(ground);
     submit(&site, &sample::csr_pem()).await;
     let lost = site.world.queue.receive(1).remove(0);
-    site.world.queue.delete(&lost.id);
+    site.world.queue.delete(&lost.receipt);
     site.world.clock.advance(14 * MINUTE);
     assert_eq!(sweep(&site, SWEEP_TERMS).await.resent, 0, "not yet");
     site.world.clock.advance(2 * MINUTE);
@@ -245,13 +255,12 @@ async fn a_lost_order_is_sent_again_and_carried_out() {
     assert!(matches!(row(&site).state, State::Vended { .. }));
 }
 
-#[tokio::test]
-async fn what_is_sent_again_in_vain_fails_visibly() {
-    let site = quiet();
+async fn what_is_sent_again_in_vain_fails_visibly(ground: &Ground) {
+    let site = quiet(ground);
     submit(&site, &sample::csr_pem()).await;
     let lose = || {
         for message in site.world.queue.receive(10) {
-            site.world.queue.delete(&message.id);
+            site.world.queue.delete(&message.receipt);
         }
     };
     for _ in 0..3 {
@@ -271,7 +280,8 @@ async fn what_is_sent_again_in_vain_fails_visibly() {
 /// 100,000 orders take hours at ten a second: those at the end of the queue are not lost.
 #[tokio::test]
 async fn a_row_is_not_stuck_while_the_queue_has_not_come_to_it() {
-    let site = quiet();
+    // 20,000 messages, one by one: not in a database.
+    let site = quiet(&Ground::Memory);
     submit(&site, &sample::csr_pem()).await;
     for number in 0..20_000 {
         site.world.queue.push(&number.to_string(), Duration::ZERO);
@@ -282,9 +292,8 @@ async fn a_row_is_not_stuck_while_the_queue_has_not_come_to_it() {
     assert_eq!(sweep(&site, SWEEP_TERMS).await.resent, 1);
 }
 
-#[tokio::test]
-async fn a_worker_at_work_is_not_disturbed() {
-    let site = quiet();
+async fn a_worker_at_work_is_not_disturbed(ground: &Ground) {
+    let site = quiet(ground);
     submit(&site, &sample::csr_pem()).await;
     let mut issuing = row(&site);
     let State::Requested { request, .. } = issuing.state.clone() else {
@@ -314,9 +323,8 @@ async fn a_worker_at_work_is_not_disturbed() {
     );
 }
 
-#[tokio::test]
-async fn a_revoked_devices_certificate_is_deleted() {
-    let site = quiet();
+async fn a_revoked_devices_certificate_is_deleted(ground: &Ground) {
+    let site = quiet(ground);
     submit(&site, &sample::csr_pem()).await;
     site.settle(5).await;
     let id = row(&site).state.issued().unwrap().certificate_id.clone();
@@ -333,10 +341,9 @@ async fn a_revoked_devices_certificate_is_deleted() {
 }
 
 /// Also one that a worker wakes up which had stalled before it activated it.
-#[tokio::test]
-async fn a_revoked_certificate_may_be_kept() {
+async fn a_revoked_certificate_may_be_kept(ground: &Ground) {
     for disuse in Disuse::ALL {
-        let site = quiet();
+        let site = quiet(ground);
         submit(&site, &sample::csr_pem()).await;
         site.settle(5).await;
         let id = row(&site).state.issued().unwrap().certificate_id.clone();
@@ -366,9 +373,8 @@ async fn a_revoked_certificate_may_be_kept() {
     }
 }
 
-#[tokio::test]
-async fn without_time_it_stops_and_says_so() {
-    let site = quiet();
+async fn without_time_it_stops_and_says_so(ground: &Ground) {
+    let site = quiet(ground);
     submit(&site, &sample::csr_pem()).await;
     site.world.clock.advance(2 * HOUR);
     let deadline = site.world.clock.now().plus(Duration::from_secs(5));
@@ -378,9 +384,8 @@ async fn without_time_it_stops_and_says_so() {
 }
 
 /// A worker that stalled before it activated the old certificate wakes up in the hour that it is kept.
-#[tokio::test]
-async fn a_kept_certificate_that_wakes_up_is_set_inactive_again() {
-    let site = quiet();
+async fn a_kept_certificate_that_wakes_up_is_set_inactive_again(ground: &Ground) {
+    let site = quiet(ground);
     let mut device = sample::device("SN-1");
     device.reprovision = Some(cvm_shared::reprovision::Reprovision::Replace);
     site.world.registry.put(device);

@@ -1,5 +1,8 @@
 //! The port contracts on MariaDB: the same functions that DynamoDB, SQS, S3 and the fakes face.
 
+use std::time::Duration;
+
+use cvm_maria::lab;
 use cvm_mysql::backlog::MySqlBacklog;
 use cvm_mysql::batches::MySqlBatches;
 use cvm_mysql::database::Database;
@@ -28,60 +31,40 @@ use cvm_testkit::sample;
 use cvm_testkit::time::CountedRandom;
 use cvm_testkit::time::HandClock;
 
-use crate::lab;
-
 const RECEIVES: u32 = 30;
 
 async fn put(database: &Database, row: &Record) {
     MySqlRegistry::new(database.clone()).add(row).await.unwrap();
 }
 
-#[tokio::test]
-async fn the_table_keeps_the_contract() {
-    let database = lab::database().await;
+pub(crate) async fn table(database: &Database) {
     let registry = MySqlRegistry::new(database.clone());
-    contract::registry(&registry, async |row| put(&database, row).await).await;
+    contract::registry(&registry, async |row| put(database, row).await).await;
 }
 
-#[tokio::test]
-async fn the_waiting_rows_keep_the_contract() {
-    let database = lab::database().await;
+pub(crate) async fn waiting_rows(database: &Database) {
     let backlog = MySqlBacklog::new(database.clone());
-    contract_janitor::backlog(&backlog, async |row| put(&database, row).await).await;
+    contract_janitor::backlog(&backlog, async |row| put(database, row).await).await;
 }
 
-#[tokio::test]
-async fn the_guard_keeps_the_contract() {
-    let database = lab::database().await;
+pub(crate) async fn guard(database: &Database) {
     let random = CountedRandom::default();
     contract::guard(|| MySqlGuard::new(database.clone(), random.clone())).await;
 }
 
-#[tokio::test]
-async fn the_queue_keeps_the_contract() {
-    let (database, clock, random) = (
-        lab::database().await,
-        HandClock::new(),
-        CountedRandom::default(),
-    );
+pub(crate) async fn queue(database: &Database) {
+    let (clock, random) = (HandClock::new(), CountedRandom::default());
     let queue = MySqlQueue::orders(database.clone(), RECEIVES, clock.clone(), random.clone());
-    let dead = MySqlQueue::dead_letters(database, clock.clone(), random);
+    let dead = MySqlQueue::dead_letters(database.clone(), clock.clone(), random);
     contract_queue::queue(&queue, &dead, async |span| clock.advance(span)).await;
 }
 
-#[tokio::test]
-async fn the_vault_keeps_the_contract() {
-    let (database, clock) = (lab::database().await, HandClock::new());
+pub(crate) async fn vault(database: &Database) {
     let guard = MySqlGuard::new(database.clone(), CountedRandom::default());
-    let links = Links::shared(&guard, "https://cvm.test".to_owned())
-        .await
-        .unwrap();
-    let vault = MySqlVault::new(database, links, clock);
+    let links = Links::shared(&guard, "https://cvm.test".to_owned());
+    let vault = MySqlVault::new(database.clone(), links.await.unwrap(), HandClock::new());
     let read = async |key: &_| {
-        let link = vault
-            .presign(key, std::time::Duration::from_mins(1))
-            .await
-            .unwrap();
+        let link = vault.presign(key, Duration::from_mins(1)).await.unwrap();
         let rest = link.strip_prefix("https://cvm.test").unwrap();
         let (path, query) = rest.split_once('?').unwrap();
         let opened = vault.open(path, query, 1024).await.unwrap();
@@ -141,9 +124,7 @@ async fn the_batches_keep_the_contract() {
     let folder = tempfile::tempdir().unwrap();
     contract_operator::batches(&batches, folder.path()).await;
     // After its time a batch is forgotten, with its rows.
-    let later = HandClock::new()
-        .now()
-        .plus(std::time::Duration::from_hours(1));
+    let later = HandClock::new().now().plus(Duration::from_hours(1));
     assert_eq!(batches.clear(later).await, Ok(2));
     assert_eq!(batches.ids().await, Ok(Vec::new()));
     let mut rows = Vec::new();
@@ -172,4 +153,29 @@ async fn of_two_imports_each_row_is_new_to_one() {
             "{both:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn the_table_keeps_the_contract() {
+    table(&lab::database().await).await;
+}
+
+#[tokio::test]
+async fn the_waiting_rows_keep_the_contract() {
+    waiting_rows(&lab::database().await).await;
+}
+
+#[tokio::test]
+async fn the_guard_keeps_the_contract() {
+    guard(&lab::database().await).await;
+}
+
+#[tokio::test]
+async fn the_queue_keeps_the_contract() {
+    queue(&lab::database().await).await;
+}
+
+#[tokio::test]
+async fn the_vault_keeps_the_contract() {
+    vault(&lab::database().await).await;
 }

@@ -1,6 +1,14 @@
 //! The host form's adapters on a real MariaDB, which this program starts and takes along when it ends.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+mod aliases;
+mod calls;
 mod contracts;
-mod lab;
+mod crowd;
+mod faults;
+mod grants;
+mod proxy;
+mod strictness;
+mod tls;
+mod trigger;

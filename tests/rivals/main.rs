@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use cvm_maria::ground::Ground;
 use cvm_shared::api::Status;
 use cvm_shared::failure::FailureCode;
 use cvm_shared::message::Order;
@@ -20,6 +21,24 @@ use cvm_testkit::site::view;
 use futures_util::future::join_all;
 use futures_util::join;
 use http::StatusCode;
+
+cvm_maria::on_both_grounds! {
+    fifty_submissions_at_once_are_one_request
+    another_key_while_a_request_is_open_or_done_is_a_conflict
+    two_keys_at_once_end_with_one_of_them
+    ten_copies_delivered_to_two_workers_at_once_make_one_certificate
+    a_replayed_message_changes_nothing
+    a_stalled_worker_never_leaves_a_second_certificate
+    a_commit_whose_answer_was_lost_deletes_nothing_that_a_rival_went_on_from
+    throttles_never_end_in_the_dead_letters
+    a_message_that_is_sent_anew_stays_its_batch_s
+    a_fault_that_stays_ends_visibly_and_asking_again_helps
+    a_missing_policy_fails_visibly_and_the_dead_letter_works_once_it_is_there
+    poison_is_parked_and_its_neighbours_are_served
+    a_panic_harms_no_neighbour_and_its_message_comes_back
+    an_order_of_an_earlier_generation_is_dropped
+    an_order_whose_row_was_never_marked_is_carried_out
+}
 
 fn row(site: &Site) -> Record {
     site.world.registry.row(&sample::serial("SN-1")).unwrap()
@@ -44,9 +63,8 @@ async fn submit(site: &Site, csr: &str) -> String {
     view(&answer).request_id.to_string()
 }
 
-#[tokio::test]
-async fn fifty_submissions_at_once_are_one_request() {
-    let site = Site::new(Faults::default());
+async fn fifty_submissions_at_once_are_one_request(ground: &Ground) {
+    let site = Site::on(ground.world(), Faults::default());
     let csr = sample::csr_pem();
     let ids = join_all((0..50).map(|_| submit(&site, &csr))).await;
     assert!(ids.iter().all(|id| *id == ids[0]));
@@ -55,9 +73,8 @@ async fn fifty_submissions_at_once_are_one_request() {
     assert_eq!(site.world.issuer.created(), 1);
 }
 
-#[tokio::test]
-async fn another_key_while_a_request_is_open_or_done_is_a_conflict() {
-    let site = Site::new(Faults::default());
+async fn another_key_while_a_request_is_open_or_done_is_a_conflict(ground: &Ground) {
+    let site = Site::on(ground.world(), Faults::default());
     let first = sample::csr_pem();
     submit(&site, &first).await;
     let second = sample::csr_pem();
@@ -68,9 +85,8 @@ async fn another_key_while_a_request_is_open_or_done_is_a_conflict() {
     assert_one_certificate(&site);
 }
 
-#[tokio::test]
-async fn two_keys_at_once_end_with_one_of_them() {
-    let site = Site::new(Faults::default());
+async fn two_keys_at_once_end_with_one_of_them(ground: &Ground) {
+    let site = Site::on(ground.world(), Faults::default());
     let (one, two) = (sample::csr_pem(), sample::csr_pem());
     let ask = |csr| site.ask(submission("SN-1", sample::TOKEN, Some(csr)));
     let (one, two) = join!(ask(&one), ask(&two));
@@ -81,9 +97,8 @@ async fn two_keys_at_once_end_with_one_of_them() {
     assert_one_certificate(&site);
 }
 
-#[tokio::test]
-async fn ten_copies_delivered_to_two_workers_at_once_make_one_certificate() {
-    let site = Site::new(Faults::default());
+async fn ten_copies_delivered_to_two_workers_at_once_make_one_certificate(ground: &Ground) {
+    let site = Site::on(ground.world(), Faults::default());
     submit(&site, &sample::csr_pem()).await;
     let order = site.world.queue.receive(1).remove(0);
     for _ in 0..10 {
@@ -97,9 +112,8 @@ async fn ten_copies_delivered_to_two_workers_at_once_make_one_certificate() {
     assert_eq!(site.world.issuer.created(), 1);
 }
 
-#[tokio::test]
-async fn a_replayed_message_changes_nothing() {
-    let site = Site::new(Faults::default());
+async fn a_replayed_message_changes_nothing(ground: &Ground) {
+    let site = Site::on(ground.world(), Faults::default());
     submit(&site, &sample::csr_pem()).await;
     let order = site.world.queue.receive(1).remove(0);
     site.world.clock.advance(Duration::from_mins(5));
@@ -115,8 +129,8 @@ async fn a_replayed_message_changes_nothing() {
 }
 
 /// A worker stalls past its lease just before `step`; another one finishes; then the first wakes.
-async fn a_worker_stalls_before(step: &'static str) -> Site {
-    let site = Site::new(Faults::default());
+async fn a_worker_stalls_before(ground: &Ground, step: &'static str) -> Site {
+    let site = Site::on(ground.world(), Faults::default());
     submit(&site, &sample::csr_pem()).await;
     let slow = Site {
         faults: Faults::stall_before(step),
@@ -136,8 +150,7 @@ async fn a_worker_stalls_before(step: &'static str) -> Site {
     site
 }
 
-#[tokio::test]
-async fn a_stalled_worker_never_leaves_a_second_certificate() {
+async fn a_stalled_worker_never_leaves_a_second_certificate(ground: &Ground) {
     for step in [
         "issuer.create_from_csr",
         "vault.stage",
@@ -145,16 +158,15 @@ async fn a_stalled_worker_never_leaves_a_second_certificate() {
         "issuer.attach",
         "issuer.activate",
     ] {
-        let site = a_worker_stalls_before(step).await;
+        let site = a_worker_stalls_before(ground, step).await;
         assert_one_certificate(&site);
     }
 }
 
 /// The answer to its commit is lost, it stalls; a rival adopts the certificate and vends it; then the
 /// repeated commit is refused. The certificate is the row's by now and not the loser's to delete.
-#[tokio::test]
-async fn a_commit_whose_answer_was_lost_deletes_nothing_that_a_rival_went_on_from() {
-    let site = Site::new(Faults::default());
+async fn a_commit_whose_answer_was_lost_deletes_nothing_that_a_rival_went_on_from(ground: &Ground) {
+    let site = Site::on(ground.world(), Faults::default());
     submit(&site, &sample::csr_pem()).await;
     let slow = Site {
         faults: Faults::stall_inside("registry.swap"),
@@ -175,15 +187,14 @@ async fn a_commit_whose_answer_was_lost_deletes_nothing_that_a_rival_went_on_fro
     assert_one_certificate(&site);
 }
 
-#[tokio::test]
-async fn throttles_never_end_in_the_dead_letters() {
+async fn throttles_never_end_in_the_dead_letters(ground: &Ground) {
     for call in [
         "issuer.create_from_csr",
         "issuer.attach",
         "registry.swap",
         "vault.stage",
     ] {
-        let site = Site::new(Faults::default());
+        let site = Site::on(ground.world(), Faults::default());
         let id = submit(&site, &sample::csr_pem()).await;
         let busy = Site {
             faults: Faults::first(call, 40, Fault::Throttle),
@@ -199,14 +210,13 @@ async fn throttles_never_end_in_the_dead_letters() {
 
 /// A batch is one tenant of the queue. Were each of its messages nobody's once it has waited out a throttle, it would
 /// stand before the devices that ask by themselves.
-#[tokio::test]
-async fn a_message_that_is_sent_anew_stays_its_batch_s() {
-    let site = Site::new(Faults::default());
+async fn a_message_that_is_sent_anew_stays_its_batch_s(ground: &Ground) {
+    let site = Site::on(ground.world(), Faults::default());
     submit(&site, &sample::csr_pem()).await;
     let queue = &site.world.queue;
     let own = queue.receive(1).remove(0);
     assert_eq!(own.tenant.as_deref(), Some("SN-1"));
-    queue.delete(&own.id);
+    queue.delete(&own.receipt);
     queue.push_of(&own.body, Some("batch-7"), Duration::ZERO);
     let sent = queue.messages()[0].id.clone();
     let busy = Site {
@@ -225,9 +235,8 @@ async fn a_message_that_is_sent_anew_stays_its_batch_s() {
     assert_eq!(renewed.tenant.as_deref(), Some("batch-7"));
 }
 
-#[tokio::test]
-async fn a_fault_that_stays_ends_visibly_and_asking_again_helps() {
-    let site = Site::new(Faults::default());
+async fn a_fault_that_stays_ends_visibly_and_asking_again_helps(ground: &Ground) {
+    let site = Site::on(ground.world(), Faults::default());
     let csr = sample::csr_pem();
     let id = submit(&site, &csr).await;
     let down = Site {
@@ -261,9 +270,10 @@ async fn a_fault_that_stays_ends_visibly_and_asking_again_helps() {
     );
 }
 
-#[tokio::test]
-async fn a_missing_policy_fails_visibly_and_the_dead_letter_works_once_it_is_there() {
-    let site = Site::new(Faults::default());
+async fn a_missing_policy_fails_visibly_and_the_dead_letter_works_once_it_is_there(
+    ground: &Ground,
+) {
+    let site = Site::on(ground.world(), Faults::default());
     let mut device = sample::device("SN-1");
     device.binding.policy = "later".to_owned().try_into().unwrap();
     site.world.registry.put(device);
@@ -295,9 +305,8 @@ async fn a_missing_policy_fails_visibly_and_the_dead_letter_works_once_it_is_the
     assert_eq!(site.ask(poll(&id)).await.unwrap().status, StatusCode::OK);
 }
 
-#[tokio::test]
-async fn poison_is_parked_and_its_neighbours_are_served() {
-    let site = Site::new(Faults::default());
+async fn poison_is_parked_and_its_neighbours_are_served(ground: &Ground) {
+    let site = Site::on(ground.world(), Faults::default());
     let mut gone = None;
     for name in ["SN-1", "SN-2", "SN-3"] {
         site.world.registry.put(sample::device(name));
@@ -335,9 +344,8 @@ async fn poison_is_parked_and_its_neighbours_are_served() {
     );
 }
 
-#[tokio::test]
-async fn a_panic_harms_no_neighbour_and_its_message_comes_back() {
-    let site = Site::new(Faults::default());
+async fn a_panic_harms_no_neighbour_and_its_message_comes_back(ground: &Ground) {
+    let site = Site::on(ground.world(), Faults::default());
     for name in ["SN-1", "SN-2", "SN-3"] {
         site.world.registry.put(sample::device(name));
         let asked = submission(name, sample::TOKEN, Some(&sample::csr_pem_of(name)));
@@ -366,9 +374,8 @@ fn an_order(serial: &str) -> Order {
     }
 }
 
-#[tokio::test]
-async fn an_order_of_an_earlier_generation_is_dropped() {
-    let site = Site::new(Faults::default());
+async fn an_order_of_an_earlier_generation_is_dropped(ground: &Ground) {
+    let site = Site::on(ground.world(), Faults::default());
     submit(&site, &sample::csr_pem()).await;
     let mut device = row(&site);
     device.generation.0 += 1;
@@ -379,9 +386,8 @@ async fn an_order_of_an_earlier_generation_is_dropped() {
     assert_eq!(site.world.queue.dead_letters(), []);
 }
 
-#[tokio::test]
-async fn an_order_whose_row_was_never_marked_is_carried_out() {
-    let site = Site::new(Faults::at(3, Fault::KillBefore));
+async fn an_order_whose_row_was_never_marked_is_carried_out(ground: &Ground) {
+    let site = Site::on(ground.world(), Faults::at(3, Fault::KillBefore));
     let csr = sample::csr_pem();
     assert_eq!(
         site.ask(submission("SN-1", sample::TOKEN, Some(&csr)))

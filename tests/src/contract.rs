@@ -42,6 +42,7 @@ pub async fn registry<R: Registry>(registry: &R, seed: impl AsyncFn(&Record)) {
     a_life_is_written_and_read_back(registry, &seed).await;
     a_repeated_write_is_its_own(registry, &seed).await;
     a_stale_write_changes_nothing(registry, &seed).await;
+    a_stale_write_within_a_state_changes_nothing(registry, &seed).await;
     of_many_rivals_one_wins(registry, &seed).await;
 }
 
@@ -190,6 +191,25 @@ async fn a_stale_write_changes_nothing<R: Registry>(registry: &R, seed: impl Asy
     let row = sample::device("contract-stale");
     seed(&row).await;
     let (first, late) = (claimed(&row, 1), claimed(&row, 2));
+    assert_eq!(registry.swap(&row, &first).await, Ok(Swap::Done));
+    let refused = registry.swap(&row, &late).await;
+    assert_eq!(refused, Ok(Swap::Changed(Box::new(first.clone()))));
+    assert_eq!(registry.load(&row.serial).await, Ok(Some(first)));
+}
+
+/// State, generation and epoch are still those that it was computed from; only the revision tells.
+async fn a_stale_write_within_a_state_changes_nothing<R: Registry>(
+    registry: &R,
+    seed: impl AsyncFn(&Record),
+) {
+    let row = claimed(&sample::device("contract-stale-commit"), 1);
+    seed(&row).await;
+    let fence = lease(&sample::device("contract-stale-commit"), 1, 1).fence();
+    let commit = |tag: &str| {
+        let (fence, issued) = (fence.clone(), issued(tag));
+        next(&row, &Event::Commit { fence, issued }).unwrap()
+    };
+    let (first, late) = (commit("a"), commit("b"));
     assert_eq!(registry.swap(&row, &first).await, Ok(Swap::Done));
     let refused = registry.swap(&row, &late).await;
     assert_eq!(refused, Ok(Swap::Changed(Box::new(first.clone()))));

@@ -1,5 +1,7 @@
-//! The work queue in memory: at least once, visibility, receive counts, dead letters.
+//! The work queue: in memory (at least once, visibility, receive counts, dead letters), or a real one behind the same
+//! face.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -19,13 +21,14 @@ use crate::time::HandClock;
 pub struct Message {
     /// Its id; a copy has another.
     pub id: String,
+    /// What this delivery of it is called.
+    pub receipt: String,
     /// Its text.
     pub body: String,
     /// Whose it is.
     pub tenant: Option<String>,
     /// How often it was received.
     pub receives: u32,
-    visible_at: UnixMillis,
 }
 
 /// A message among the dead letters, with the reason if a worker parked it.
@@ -37,30 +40,53 @@ pub struct DeadLetter {
     pub reason: Option<&'static str>,
 }
 
-#[derive(Debug, Default)]
-struct Inside {
-    messages: Vec<Message>,
-    dead: Vec<DeadLetter>,
-    sent: u64,
+/// What a queue does for its ports, all at once, and for who looks in from outside.
+pub trait Line: Debug + Send + Sync {
+    /// Puts a text of this tenant in, to be seen after `delay`.
+    fn push(&self, body: &str, tenant: Option<&str>, delay: Duration);
+    /// As [`Queue::send`].
+    fn send(&self, order: &Order) -> Result<(), Failure>;
+    /// As [`Delivery::postpone`].
+    fn postpone(&self, receipt: &str, after: Duration) -> Result<(), Failure>;
+    /// As [`Delivery::renew`].
+    fn renew(&self, body: &str, tenant: Option<&str>, after: Duration) -> Result<(), Failure>;
+    /// As [`Delivery::park`].
+    fn park(&self, body: &str, reason: &'static str) -> Result<(), Failure>;
+    /// Receives up to `most` visible messages and hides them; gives up on those that were received `worn` times.
+    fn receive(&self, most: usize, hidden: Duration, worn: u32) -> Vec<Message>;
+    /// Deletes the message of that delivery.
+    fn remove(&self, receipt: &str);
+    /// How many messages are in the queue, hidden ones included.
+    fn len(&self) -> usize;
+    /// All messages, hidden ones included, in the order in which they were sent.
+    fn messages(&self) -> Vec<Message>;
+    /// The dead letters, in their order.
+    fn dead_letters(&self) -> Vec<DeadLetter>;
 }
 
 /// A queue with its dead letters. Clones share them.
 #[derive(Clone, Debug)]
-pub struct MemoryQueue {
-    inside: Arc<Mutex<Inside>>,
-    clock: HandClock,
+pub struct TestQueue {
+    line: Arc<dyn Line>,
     /// How long a received message stays hidden.
     pub visibility: Duration,
     /// After how many receives the queue gives up.
     pub max_receives: u32,
 }
 
-impl MemoryQueue {
-    /// A queue on this clock.
+impl TestQueue {
+    /// A queue in memory on this clock.
     pub fn new(clock: HandClock) -> Self {
-        Self {
-            inside: Arc::default(),
+        Self::on(Memory {
+            inside: Mutex::default(),
             clock,
+        })
+    }
+
+    /// The queue that this one is.
+    pub fn on(line: impl Line + 'static) -> Self {
+        Self {
+            line: Arc::new(line),
             visibility: Duration::from_mins(3),
             max_receives: 5,
         }
@@ -73,58 +99,22 @@ impl MemoryQueue {
 
     /// Puts a text of this tenant in, to be seen after `delay`.
     pub fn push_of(&self, body: &str, tenant: Option<&str>, delay: Duration) {
-        let visible_at = self.clock.now().plus(delay);
-        let mut inside = self.inside.lock().unwrap();
-        inside.sent += 1;
-        let id = format!("m{}", inside.sent);
-        let body = body.to_owned();
-        inside.messages.push(Message {
-            id,
-            body,
-            tenant: tenant.map(str::to_owned),
-            receives: 0,
-            visible_at,
-        });
+        self.line.push(body, tenant, delay);
     }
 
     /// Receives up to `most` visible messages and hides them.
     pub fn receive(&self, most: usize) -> Vec<Message> {
-        let now = self.clock.now();
-        let hidden_until = now.plus(self.visibility);
-        let mut inside = self.inside.lock().unwrap();
-        let spent =
-            |message: &Message| message.visible_at <= now && message.receives >= self.max_receives;
-        let (dead, alive): (Vec<_>, Vec<_>) = inside.messages.drain(..).partition(spent);
-        inside.messages = alive;
-        let dead = dead.into_iter().map(|message| DeadLetter {
-            body: message.body,
-            reason: None,
-        });
-        inside.dead.extend(dead);
-        let visible = inside
-            .messages
-            .iter_mut()
-            .filter(|message| message.visible_at <= now);
-        let take = |message: &mut Message| {
-            message.receives += 1;
-            message.visible_at = hidden_until;
-            message.clone()
-        };
-        visible.take(most).map(take).collect()
+        self.line.receive(most, self.visibility, self.max_receives)
     }
 
-    /// Deletes a message.
-    pub fn delete(&self, id: &str) {
-        self.inside
-            .lock()
-            .unwrap()
-            .messages
-            .retain(|message| message.id != id);
+    /// Deletes the message of that delivery.
+    pub fn delete(&self, receipt: &str) {
+        self.line.remove(receipt);
     }
 
     /// How many messages are in the queue, hidden ones included.
     pub fn len(&self) -> usize {
-        self.inside.lock().unwrap().messages.len()
+        self.line.len()
     }
 
     /// Whether the queue is empty, hidden messages included.
@@ -134,52 +124,36 @@ impl MemoryQueue {
 
     /// All messages, hidden ones included.
     pub fn messages(&self) -> Vec<Message> {
-        self.inside.lock().unwrap().messages.clone()
+        self.line.messages()
     }
 
     /// The texts of all messages, hidden ones included.
     pub fn bodies(&self) -> Vec<String> {
-        let inside = self.inside.lock().unwrap();
-        inside
-            .messages
-            .iter()
-            .map(|message| message.body.clone())
-            .collect()
+        let messages = self.messages().into_iter();
+        messages.map(|message| message.body).collect()
     }
 
     /// The dead letters.
     pub fn dead_letters(&self) -> Vec<DeadLetter> {
-        self.inside.lock().unwrap().dead.clone()
+        self.line.dead_letters()
     }
 }
 
-impl Queue for MemoryQueue {
+impl Queue for TestQueue {
     async fn send(&self, order: &Order) -> Result<(), Failure> {
-        let tenant = Some(order.serial.as_str());
-        self.push_of(&order.encode(), tenant, Duration::ZERO);
-        Ok(())
+        self.line.send(order)
     }
 }
 
-impl Depth for MemoryQueue {
+impl Depth for TestQueue {
     async fn depth(&self) -> Result<u64, Failure> {
         Ok(self.len() as u64)
     }
 }
 
-impl Delivery for MemoryQueue {
-    /// The receipt handle is the message's id.
+impl Delivery for TestQueue {
     async fn postpone(&self, receipt: &str, after: Duration) -> Result<(), Failure> {
-        let visible_at = self.clock.now().plus(after);
-        let mut inside = self.inside.lock().unwrap();
-        for message in inside
-            .messages
-            .iter_mut()
-            .filter(|message| message.id == receipt)
-        {
-            message.visible_at = visible_at;
-        }
-        Ok(())
+        self.line.postpone(receipt, after)
     }
 
     async fn renew(
@@ -188,16 +162,123 @@ impl Delivery for MemoryQueue {
         tenant: Option<&str>,
         after: Duration,
     ) -> Result<(), Failure> {
-        self.push_of(body, tenant, after);
-        Ok(())
+        self.line.renew(body, tenant, after)
     }
 
     async fn park(&self, body: &str, reason: &'static str) -> Result<(), Failure> {
+        self.line.park(body, reason)
+    }
+}
+
+#[derive(Debug)]
+struct Held {
+    message: Message,
+    visible_at: UnixMillis,
+}
+
+#[derive(Debug, Default)]
+struct Inside {
+    messages: Vec<Held>,
+    dead: Vec<DeadLetter>,
+    sent: u64,
+}
+
+#[derive(Debug)]
+struct Memory {
+    inside: Mutex<Inside>,
+    clock: HandClock,
+}
+
+impl Line for Memory {
+    /// The receipt is the message's id: an old one is as good as the newest.
+    fn push(&self, body: &str, tenant: Option<&str>, delay: Duration) {
+        let visible_at = self.clock.now().plus(delay);
+        let mut inside = self.inside.lock().unwrap();
+        inside.sent += 1;
+        let id = format!("m{}", inside.sent);
+        let message = Message {
+            receipt: id.clone(),
+            id,
+            body: body.to_owned(),
+            tenant: tenant.map(str::to_owned),
+            receives: 0,
+        };
+        inside.messages.push(Held {
+            message,
+            visible_at,
+        });
+    }
+
+    fn send(&self, order: &Order) -> Result<(), Failure> {
+        let tenant = Some(order.serial.as_str());
+        self.push(&order.encode(), tenant, Duration::ZERO);
+        Ok(())
+    }
+
+    fn postpone(&self, receipt: &str, after: Duration) -> Result<(), Failure> {
+        let visible_at = self.clock.now().plus(after);
+        let mut inside = self.inside.lock().unwrap();
+        let messages = inside.messages.iter_mut();
+        for held in messages.filter(|held| held.message.receipt == receipt) {
+            held.visible_at = visible_at;
+        }
+        Ok(())
+    }
+
+    fn renew(&self, body: &str, tenant: Option<&str>, after: Duration) -> Result<(), Failure> {
+        self.push(body, tenant, after);
+        Ok(())
+    }
+
+    fn park(&self, body: &str, reason: &'static str) -> Result<(), Failure> {
         let letter = DeadLetter {
             body: body.to_owned(),
             reason: Some(reason),
         };
         self.inside.lock().unwrap().dead.push(letter);
         Ok(())
+    }
+
+    fn receive(&self, most: usize, hidden: Duration, worn: u32) -> Vec<Message> {
+        let now = self.clock.now();
+        let hidden_until = now.plus(hidden);
+        let mut inside = self.inside.lock().unwrap();
+        let spent = |held: &Held| held.visible_at <= now && held.message.receives >= worn;
+        let (dead, alive): (Vec<_>, Vec<_>) = inside.messages.drain(..).partition(spent);
+        inside.messages = alive;
+        let dead = dead.into_iter().map(|held| DeadLetter {
+            body: held.message.body,
+            reason: None,
+        });
+        inside.dead.extend(dead);
+        let messages = inside.messages.iter_mut();
+        let visible = messages.filter(|held| held.visible_at <= now);
+        let take = |held: &mut Held| {
+            held.message.receives += 1;
+            held.visible_at = hidden_until;
+            held.message.clone()
+        };
+        visible.take(most).map(take).collect()
+    }
+
+    fn remove(&self, receipt: &str) {
+        let mut inside = self.inside.lock().unwrap();
+        inside
+            .messages
+            .retain(|held| held.message.receipt != receipt);
+    }
+
+    fn len(&self) -> usize {
+        self.inside.lock().unwrap().messages.len()
+    }
+
+    fn messages(&self) -> Vec<Message> {
+        let inside = self.inside.lock().unwrap();
+        let messages = inside.messages.iter();
+        messages.map(|held| held.message.clone()).collect()
+    }
+
+    fn dead_letters(&self) -> Vec<DeadLetter> {
+        self.inside.lock().unwrap().dead.clone()
     }
 }

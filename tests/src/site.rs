@@ -1,4 +1,4 @@
-//! A whole site in one process: the real door and the real worker on the fakes, with faults.
+//! A whole site in one process: the real door and the real worker on fakes, or on what stands in for them, with faults.
 
 use std::future::Future;
 use std::future::poll_fn;
@@ -36,42 +36,37 @@ use zeroize::Zeroizing;
 
 use crate::faults::Faults;
 use crate::faulty::Faulty;
-use crate::guard::MemoryGuard;
+use crate::guard::TestGuard;
 use crate::issuer::MemoryIssuer;
-use crate::queue::MemoryQueue;
 use crate::queue::Message;
-use crate::registry::MemoryRegistry;
+use crate::queue::TestQueue;
+use crate::registry::TestRegistry;
 use crate::sample;
 use crate::time::CountedRandom;
 use crate::time::HandClock;
-use crate::vault::MemoryVault;
+use crate::vault::TestVault;
 use crate::world::World;
 
 /// The door on fakes.
 pub type TestDoor = Door<
-    Faulty<MemoryRegistry>,
-    Faulty<MemoryQueue>,
-    Faulty<MemoryVault>,
-    Faulty<MemoryGuard>,
+    Faulty<TestRegistry>,
+    Faulty<TestQueue>,
+    Faulty<TestVault>,
+    Faulty<TestGuard>,
     HandClock,
     CountedRandom,
 >;
 
 /// The worker on fakes.
-pub type TestWorker = Worker<
-    Faulty<MemoryRegistry>,
-    Faulty<MemoryIssuer>,
-    Faulty<MemoryVault>,
-    HandClock,
-    CountedRandom,
->;
+pub type TestWorker =
+    Worker<Faulty<TestRegistry>, Faulty<MemoryIssuer>, Faulty<TestVault>, HandClock, CountedRandom>;
 
 /// The janitor on fakes.
 pub type TestJanitor = Janitor<
-    Faulty<MemoryRegistry>,
-    Faulty<MemoryQueue>,
+    Faulty<TestRegistry>,
+    Faulty<TestQueue>,
     Faulty<MemoryIssuer>,
-    Faulty<MemoryVault>,
+    Faulty<TestVault>,
     HandClock,
 >;
 
@@ -133,7 +128,11 @@ pub struct Site {
 impl Site {
     /// A site with these faults and the device `SN-1`.
     pub fn new(faults: Faults) -> Self {
-        let world = World::new();
+        Self::on(World::new(), faults)
+    }
+
+    /// The same in this world.
+    pub fn on(world: World, faults: Faults) -> Self {
         world.registry.put(sample::device("SN-1"));
         Self {
             world,
@@ -244,7 +243,7 @@ impl Site {
             .map(|failure| failure.item_identifier)
             .collect();
         for message in held.iter().filter(|message| !back.contains(&message.id)) {
-            self.world.queue.delete(&message.id);
+            self.world.queue.delete(&message.receipt);
         }
     }
 
@@ -268,7 +267,7 @@ pub fn event(held: &[Message]) -> SqsEvent {
         .map(|message| {
             let mut record = SqsMessage::default();
             record.message_id = Some(message.id.clone());
-            record.receipt_handle = Some(message.id.clone());
+            record.receipt_handle = Some(message.receipt.clone());
             record.body = Some(message.body.clone());
             let count = message.receives.to_string();
             record

@@ -1,27 +1,27 @@
 //! The fakes put together: one account, one table, one queue, one vault, one clock.
 
-use crate::guard::MemoryGuard;
+use crate::guard::TestGuard;
 use crate::issuer::MemoryIssuer;
-use crate::queue::MemoryQueue;
-use crate::registry::MemoryRegistry;
+use crate::queue::TestQueue;
+use crate::registry::TestRegistry;
 use crate::sample::POLICY;
 use crate::time::CountedRandom;
 use crate::time::HandClock;
-use crate::vault::MemoryVault;
+use crate::vault::TestVault;
 
 /// Everything outside. Clones share it.
 #[derive(Clone, Debug)]
 pub struct World {
     /// The device table.
-    pub registry: MemoryRegistry,
+    pub registry: TestRegistry,
     /// What may happen only once.
-    pub guard: MemoryGuard,
+    pub guard: TestGuard,
     /// The work queue.
-    pub queue: MemoryQueue,
+    pub queue: TestQueue,
     /// AWS IoT.
     pub issuer: MemoryIssuer,
     /// The bucket.
-    pub vault: MemoryVault,
+    pub vault: TestVault,
     /// Time.
     pub clock: HandClock,
     /// Randomness.
@@ -33,11 +33,11 @@ impl World {
     pub fn new() -> Self {
         let clock = HandClock::new();
         Self {
-            registry: MemoryRegistry::default(),
-            guard: MemoryGuard::default(),
-            queue: MemoryQueue::new(clock.clone()),
+            registry: TestRegistry::default(),
+            guard: TestGuard::default(),
+            queue: TestQueue::new(clock.clone()),
             issuer: MemoryIssuer::new(&[POLICY], clock.clone()),
-            vault: MemoryVault::default(),
+            vault: TestVault::default(),
             clock,
             random: CountedRandom::default(),
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cvm_maria::ground::Ground;
 use cvm_shared::bundle::Bundle;
 use cvm_shared::bundle::digest;
 use cvm_shared::event::Event;
@@ -13,7 +14,11 @@ use cvm_shared::reprovision::Reprovision;
 use cvm_shared::reprovision::Superseded;
 use cvm_shared::seal::is_sealed;
 use cvm_shared::state::State;
-use cvm_shared::transition::next;
+use cvm_shared::trail::Author;
+use cvm_shared::trail::Hand;
+use cvm_shared::trail::OperatorName;
+use cvm_shared::write::Written;
+use cvm_shared::write::write;
 use cvm_testkit::faults::Faults;
 use cvm_testkit::proofs::opened;
 use cvm_testkit::sample;
@@ -45,9 +50,9 @@ pub(crate) enum Life {
     Mended,
 }
 
-/// A site with the device `SN-1`, which may be provisioned again.
-pub(crate) async fn site(faults: Faults) -> Site {
-    let site = Site::new(faults);
+/// A site on this ground with the device `SN-1`, which may be provisioned again.
+pub(crate) async fn site(ground: &Ground, faults: Faults) -> Site {
+    let site = Site::on(ground.world(), faults);
     // The janitor went round before.
     let now = site.world.clock.now();
     site.world.registry.set_mark(now).await.unwrap();
@@ -110,9 +115,7 @@ async fn expired(site: &Site) {
 
 async fn reset(site: &Site) {
     served(site, Some(&sample::csr_pem())).await;
-    // The operator's tool is not under test here.
-    let row = site.world.registry.row(&sample::serial("SN-1")).unwrap();
-    site.world.registry.put(next(&row, &Event::Reset).unwrap());
+    operate(site, &Event::Reset).await;
     served(site, Some(&sample::csr_pem())).await;
 }
 
@@ -122,8 +125,7 @@ async fn kept(site: &Site) {
     let revoke = Event::Revoke {
         keep: Some(Disuse::Revoked),
     };
-    let row = site.world.registry.row(&serial).unwrap();
-    site.world.registry.put(next(&row, &revoke).unwrap());
+    operate(site, &revoke).await;
     swept(site).await;
     let row = site.world.registry.row(&serial).unwrap();
     let settled = |old: &Superseded| matches!(old.ending, Ending::Kept { settled: true, .. });
@@ -131,14 +133,24 @@ async fn kept(site: &Site) {
     let certificates = site.world.issuer.certificates();
     let revoked = certificates.values().filter(|known| known.revoked);
     assert_eq!(revoked.count(), 1, "{certificates:?}");
-    site.world.registry.put(next(&row, &Event::Enable).unwrap());
+    operate(site, &Event::Enable).await;
     served(site, Some(&sample::csr_pem())).await;
+}
+
+/// What an operator does, whose tool is not under test here.
+async fn operate(site: &Site, event: &Event) {
+    let registry = &site.world.registry;
+    let row = registry.row(&sample::serial("SN-1")).unwrap();
+    let name = OperatorName::parse("arn:aws:iam::000000000000:user/operator").unwrap();
+    let hand = Hand::new(Author::Operator(name), site.world.clock.now());
+    let written = write(registry, &hand, row, |_| event.clone()).await;
+    assert!(matches!(written, Ok(Written::Applied(_))), "{written:?}");
 }
 
 async fn lost_order(site: &Site) {
     let id = accepted(site, Some(&sample::csr_pem())).await;
     for message in site.world.queue.receive(10) {
-        site.world.queue.delete(&message.id);
+        site.world.queue.delete(&message.receipt);
     }
     for _ in 0..4 {
         site.world.clock.advance(Duration::from_mins(20));

@@ -29,7 +29,7 @@ use cvm_shared::verifier::Verifier;
 use cvm_shared::write::Written;
 use cvm_shared::write::write;
 use cvm_testkit::contract;
-use cvm_testkit::registry::MemoryRegistry;
+use cvm_testkit::registry::TestRegistry;
 use cvm_testkit::sample;
 use futures_util::FutureExt as _;
 
@@ -67,7 +67,7 @@ impl Lives {
     }
 
     fn live(&mut self, device: Record, events: &[Event]) {
-        let registry = MemoryRegistry::default();
+        let registry = TestRegistry::default();
         let mut row = begun(device, hand(Author::Janitor));
         registry.put(row.clone());
         self.rows.push(row.clone());

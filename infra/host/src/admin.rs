@@ -15,6 +15,7 @@ use cvm_mysql::backlog::MySqlBacklog;
 use cvm_mysql::database::Database;
 use cvm_shared::care::Group;
 use cvm_shared::failure::Failure;
+use cvm_shared::operate::trails::Upkeep as _;
 use cvm_shared::ports::Clock as _;
 use cvm_shared::ports::Depth;
 use cvm_worker::errand::Errand;

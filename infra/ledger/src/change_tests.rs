@@ -8,7 +8,7 @@ use cvm_shared::trail::Hand;
 use cvm_shared::trail::begun;
 use cvm_shared::write::Written;
 use cvm_shared::write::write;
-use cvm_testkit::registry::MemoryRegistry;
+use cvm_testkit::registry::TestRegistry;
 use cvm_testkit::sample;
 use futures_util::FutureExt as _;
 use serde_json::Value;
@@ -20,7 +20,7 @@ use super::*;
 fn rows() -> (Record, Record) {
     let hand = Hand::new(Author::Janitor, UnixMillis(5));
     let imported = begun(sample::device("SN-1"), hand.clone());
-    let registry = MemoryRegistry::default();
+    let registry = TestRegistry::default();
     registry.put(imported.clone());
     let written = write(&registry, &hand, imported.clone(), |_| Event::Revoke {
         keep: None,

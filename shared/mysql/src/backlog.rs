@@ -88,7 +88,7 @@ impl Backlog for MySqlBacklog {
         most: usize,
     ) -> Result<Vec<SerialNumber>, Failure> {
         let text = "SELECT `productid` FROM cvm_devices WHERE `waitsFor` = ? AND `waitsSince` < ? \
-             ORDER BY `waitsSince` LIMIT ?";
+             ORDER BY `waitsSince`, `productid` LIMIT ?";
         let query = sqlx::query_scalar::<_, String>(text)
             .bind(group.as_str())
             .bind(signed(before.0)?)

@@ -212,9 +212,7 @@ impl Database {
             .await;
         let known = known.map_err(|_| DatabaseError::Tables("none are there".to_owned()))?;
         let steps = migrations();
-        let missing = steps
-            .iter()
-            .find(|wanted| !known.contains(&wanted.version));
+        let missing = steps.iter().find(|wanted| !known.contains(&wanted.version));
         missing.map_or(Ok(()), |missing| {
             let text = format!("step {} is missing", missing.version);
             Err(DatabaseError::Tables(text))

@@ -9,12 +9,14 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use clap::Parser;
+use cvm_maria::ground::Ground;
+use cvm_maria::ground::Parts;
 use indicatif::ProgressBar;
 use indicatif::ProgressStyle;
 
 use crate::chronicle::Violation;
 use crate::report::Figures;
-use crate::run::play;
+use crate::run::play_on;
 use crate::scenario::Scenario;
 use crate::shrink::shrink;
 
@@ -34,6 +36,9 @@ pub struct Args {
     /// How many threads, each with its own seeds; all cores if not said.
     #[arg(long)]
     pub threads: Option<usize>,
+    /// Play on a real MariaDB, by the adapters of the host form, instead of on the fakes.
+    #[arg(long)]
+    pub mysql: bool,
     /// Write the figures to this file as JSON.
     #[arg(long)]
     pub json: Option<PathBuf>,
@@ -43,6 +48,17 @@ pub struct Args {
     /// Go on after a failure, and count the failures by their invariants.
     #[arg(long)]
     pub keep_going: bool,
+}
+
+impl Args {
+    /// A ground of one's own: each thread has one.
+    fn ground(&self) -> Ground {
+        if self.mysql {
+            Ground::maria(Parts::All)
+        } else {
+            Ground::Memory
+        }
+    }
 }
 
 /// How many of the last events a failure shows.
@@ -59,7 +75,7 @@ pub fn main() -> ExitCode {
 
 fn one(seed: u64, args: &Args) -> ExitCode {
     let scenario = Scenario::draw(seed);
-    let outcome = play(scenario.clone(), args.trace);
+    let outcome = play_on(&args.ground(), scenario.clone(), args.trace);
     if args.trace {
         println!("{scenario:#?}");
     }
@@ -70,17 +86,18 @@ fn one(seed: u64, args: &Args) -> ExitCode {
         println!("seed {seed} holds, hash {:016x}", outcome.hash);
         return ExitCode::SUCCESS;
     };
-    failed(seed, violation);
+    failed(seed, violation, args);
     ExitCode::FAILURE
 }
 
-fn failed(seed: u64, violation: Violation) {
-    let scenario = Scenario::draw(seed);
+fn failed(seed: u64, violation: Violation, args: &Args) {
+    let (scenario, ground) = (Scenario::draw(seed), args.ground());
+    let mysql = if args.mysql { " --mysql" } else { "" };
     println!("seed {seed} breaks {}: {}", violation.rule, violation.what);
-    println!("reproduce it with: cargo sim --seed {seed} --trace");
-    let (scenario, violation) = shrink(scenario, violation);
+    println!("reproduce it with: cargo sim{mysql} --seed {seed} --trace");
+    let (scenario, violation) = shrink(&ground, scenario, violation);
     println!("smaller: {scenario:#?}");
-    let outcome = play(scenario, true);
+    let outcome = play_on(&ground, scenario, true);
     println!("the last events of the smaller one:");
     let skipped = outcome.lines.len().saturating_sub(EVENTS);
     for line in &outcome.lines[skipped..] {
@@ -137,19 +154,19 @@ fn many(args: &Args) -> ExitCode {
             println!("seed {seed} breaks {}: {}", violation.rule, violation.what);
         }
     } else if let Some((seed, violation)) = failures.first() {
-        failed(*seed, violation.clone());
+        failed(*seed, violation.clone(), args);
     }
     ExitCode::from(u8::from(!failures.is_empty()))
 }
 
 fn thread(common: &Common, args: &Args) -> Figures {
-    let mut figures = Figures::default();
+    let (mut figures, ground) = (Figures::default(), args.ground());
     while !common.stop.load(Ordering::Relaxed) {
         let seed = common.next.fetch_add(1, Ordering::Relaxed);
         if seed >= args.from + args.seeds {
             break;
         }
-        let outcome = play(Scenario::draw(seed), false);
+        let outcome = play_on(&ground, Scenario::draw(seed), false);
         figures.merge(&Figures {
             seeds: 1,
             calls: outcome.calls,

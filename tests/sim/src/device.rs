@@ -11,7 +11,6 @@ use cvm_shared::api::BundleView;
 use cvm_shared::api::CERTIFICATES_PATH;
 use cvm_shared::api::Status;
 use cvm_shared::api::StatusView;
-use cvm_shared::ids::BundleKey;
 use cvm_shared::ids::CertificateId;
 use cvm_shared::ids::RequestId;
 use cvm_shared::ids::SerialNumber;
@@ -294,10 +293,9 @@ impl Device {
     }
 
     async fn fetch(&self, id: RequestId, certificate: &CertificateId, link: &BundleLink) -> Step {
-        let key = link.url.split('?').next().unwrap_or_default();
-        let key = BundleKey::parse(key.trim_start_matches("https://vault.test/")).unwrap();
         let fresh = self.site.time.now() / 1000 < link.expires_at;
-        let bytes = self.site.outside.vault.open(&key).filter(|_| fresh);
+        let bytes = self.site.outside.vault.follow(&link.url);
+        let bytes = bytes.filter(|_| fresh);
         let Some(bytes) = bytes.filter(|_| !self.lost()) else {
             self.site.time.sleep(PAUSE).await;
             return Step::Poll(id);

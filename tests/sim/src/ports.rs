@@ -1,4 +1,4 @@
-//! Table and queue as the product's ports, in front of the testkit's fakes; some rules can be broken here.
+//! Table and queue as the product's ports, in front of the testkit's; some rules can be broken here.
 
 use std::time::Duration;
 
@@ -18,9 +18,9 @@ use cvm_shared::ports::Registry;
 use cvm_shared::ports::Swap;
 use cvm_shared::record::Record;
 use cvm_shared::time::UnixMillis;
-use cvm_testkit::guard::MemoryGuard;
-use cvm_testkit::queue::MemoryQueue;
-use cvm_testkit::registry::MemoryRegistry;
+use cvm_testkit::guard::TestGuard;
+use cvm_testkit::queue::TestQueue;
+use cvm_testkit::registry::TestRegistry;
 use cvm_testkit::sample::TOKEN;
 use futures_util::FutureExt as _;
 
@@ -29,12 +29,12 @@ use crate::port::Port;
 use crate::scenario::Flaw;
 use crate::world::Site;
 
-/// The result of a fake: it never waits.
+/// The result of a fake, or of an adapter that blocks: neither waits.
 pub(crate) fn at_once<T>(call: impl Future<Output = T>) -> T {
     call.now_or_never().unwrap()
 }
 
-impl Registry for Port<MemoryRegistry> {
+impl Registry for Port<TestRegistry> {
     async fn load(&self, serial: &SerialNumber) -> Result<Option<Record>, Failure> {
         let (inner, serial) = (self.inner.clone(), serial.clone());
         let what = self.site.text(|| serial.to_string());
@@ -81,7 +81,10 @@ impl Site {
 
     /// The indexes follow some time later, each write by itself, never going back.
     fn show_in_indexes(&self, row: Record) {
-        let (indexes, lag) = (self.indexes.clone(), self.scenario.weather.index_lag);
+        let Some(indexes) = self.indexes.clone() else {
+            return;
+        };
+        let lag = self.scenario.weather.index_lag;
         if lag.is_zero() || self.is_calm() {
             indexes.put(&row);
             return;
@@ -91,26 +94,31 @@ impl Site {
     }
 }
 
-impl Backlog for Port<MemoryRegistry> {
+impl Backlog for Port<TestRegistry> {
     async fn waiting(
         &self,
         group: Group,
         before: UnixMillis,
         most: usize,
     ) -> Result<Vec<SerialNumber>, Failure> {
-        let indexes = self.site.indexes.clone();
+        let (inner, indexes) = (self.inner.clone(), self.site.indexes.clone());
         let what = self.site.text(|| group.as_str().to_owned());
-        self.call(Call::Waiting, what, move || {
-            Ok(indexes.waiting(group, before, most))
+        self.call(Call::Waiting, what, move || match &indexes {
+            Some(indexes) => Ok(indexes.waiting(group, before, most)),
+            None => at_once(inner.waiting(group, before, most)),
         })
         .await
     }
 
     async fn names(&self, certificate: &CertificateId) -> Result<bool, Failure> {
-        let (indexes, certificate) = (self.site.indexes.clone(), certificate.clone());
+        let (inner, indexes) = (self.inner.clone(), self.site.indexes.clone());
+        let certificate = certificate.clone();
         let what = self.site.text(|| self.site.label(&certificate));
-        self.call(Call::Names, what, move || Ok(indexes.names(&certificate)))
-            .await
+        self.call(Call::Names, what, move || match &indexes {
+            Some(indexes) => Ok(indexes.names(&certificate)),
+            None => at_once(inner.names(&certificate)),
+        })
+        .await
     }
 
     async fn mark(&self) -> Result<Option<UnixMillis>, Failure> {
@@ -128,7 +136,7 @@ impl Backlog for Port<MemoryRegistry> {
     }
 }
 
-impl Guard for Port<MemoryGuard> {
+impl Guard for Port<TestGuard> {
     async fn nonce_key(&self) -> Result<NonceKey, Failure> {
         let inner = self.inner.clone();
         self.call(Call::NonceKey, String::new(), move || {
@@ -155,7 +163,7 @@ impl Guard for Port<MemoryGuard> {
     }
 }
 
-impl Queue for Port<MemoryQueue> {
+impl Queue for Port<TestQueue> {
     async fn send(&self, order: &Order) -> Result<(), Failure> {
         let (site, order) = (self.site.clone(), order.clone());
         let what = self.site.text(|| order.serial.to_string());
@@ -180,7 +188,7 @@ impl Queue for Port<MemoryQueue> {
     }
 }
 
-impl Depth for Port<MemoryQueue> {
+impl Depth for Port<TestQueue> {
     async fn depth(&self) -> Result<u64, Failure> {
         let inner = self.inner.clone();
         self.call(Call::Depth, String::new(), move || at_once(inner.depth()))
@@ -188,7 +196,7 @@ impl Depth for Port<MemoryQueue> {
     }
 }
 
-impl Delivery for Port<MemoryQueue> {
+impl Delivery for Port<TestQueue> {
     async fn postpone(&self, receipt: &str, after: Duration) -> Result<(), Failure> {
         let (site, receipt) = (self.site.clone(), receipt.to_owned());
         let what = self

@@ -19,7 +19,7 @@ use cvm_shared::reprovision::Disuse;
 use cvm_shared::secret::PrivateKeyPem;
 use cvm_shared::time::UnixMillis;
 use cvm_testkit::issuer::MemoryIssuer;
-use cvm_testkit::vault::MemoryVault;
+use cvm_testkit::vault::TestVault;
 use zeroize::Zeroizing;
 
 use crate::calls::Call;
@@ -195,7 +195,7 @@ impl Site {
     }
 }
 
-impl Vault for Port<MemoryVault> {
+impl Vault for Port<TestVault> {
     async fn stage(&self, key: &BundleKey, bytes: &Zeroizing<Vec<u8>>) -> Result<(), Failure> {
         let (inner, key, bytes) = (self.inner.clone(), key.clone(), bytes.clone());
         self.call(Call::Stage, String::new(), move || {

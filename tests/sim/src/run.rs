@@ -4,6 +4,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use cvm_maria::ground::Ground;
+
 use crate::chronicle::Tally;
 use crate::chronicle::Violation;
 use crate::device::Device;
@@ -39,9 +41,14 @@ pub struct Outcome {
     pub lines: Vec<String>,
 }
 
-/// Plays a scenario.
+/// Plays a scenario on the fakes.
 pub fn play(scenario: Scenario, with_text: bool) -> Outcome {
-    let site = Site::new(scenario, with_text);
+    play_on(&Ground::Memory, scenario, with_text)
+}
+
+/// Plays a scenario on this ground.
+pub fn play_on(ground: &Ground, scenario: Scenario, with_text: bool) -> Outcome {
+    let site = Site::new(ground, scenario, with_text);
     let spawner = Spawner::default();
     let over = Rc::new(Cell::new(false));
     for plan in &site.scenario.devices {

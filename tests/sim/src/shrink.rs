@@ -1,16 +1,18 @@
 //! Makes a failing scenario small: takes parts away for as long as the same invariant still breaks.
 
+use cvm_maria::ground::Ground;
+
 use crate::chronicle::Violation;
-use crate::run::play;
+use crate::run::play_on;
 use crate::scenario::Scenario;
 use crate::scenario::Vanishes;
 
-/// The smallest scenario that was found, and what it breaks.
-pub fn shrink(scenario: Scenario, violation: Violation) -> (Scenario, Violation) {
+/// The smallest scenario that was found, and what it breaks on this ground.
+pub fn shrink(ground: &Ground, scenario: Scenario, violation: Violation) -> (Scenario, Violation) {
     let (mut best, mut broken) = (scenario, violation);
     loop {
         let smaller = candidates(&best).into_iter().find_map(|candidate| {
-            let found = play(candidate.clone(), false).violation?;
+            let found = play_on(ground, candidate.clone(), false).violation?;
             (found.rule == broken.rule).then_some((candidate, found))
         });
         match smaller {

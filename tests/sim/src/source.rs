@@ -5,12 +5,14 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use cvm_shared::ports::Clock as _;
+use cvm_shared::ports::Delivery as _;
 use cvm_testkit::queue::Message;
 use cvm_testkit::site::event;
 use cvm_worker::batch::work_off;
 use cvm_worker::sweep::Summary;
 
 use crate::executor::Spawner;
+use crate::ports::at_once;
 use crate::process::Process;
 use crate::scenario::Flaw;
 use crate::time::SimClock;
@@ -64,10 +66,9 @@ fn receive(site: &Site) -> Vec<Message> {
         if site.chance(site.scenario.weather.duplicates) {
             site.count("messages", "delivered twice");
             let queue = site.outside.queue.clone();
-            let (id, again) = (message.id.clone(), site.dice.span(Duration::ZERO, RUN));
+            let (receipt, again) = (&message.receipt, site.dice.span(Duration::ZERO, RUN));
             // As if its visibility timeout had ended early.
-            let _ =
-                crate::ports::at_once(cvm_shared::ports::Delivery::postpone(&queue, &id, again));
+            let _ = at_once(queue.postpone(receipt, again));
         }
     }
     held
@@ -124,7 +125,7 @@ async fn work(site: &Site, process: &Process, held: &[Message], heeded: bool) {
         if site.chance(site.scenario.weather.losses) {
             site.count("messages", "not deleted");
         } else {
-            site.outside.queue.delete(&message.id);
+            site.outside.queue.delete(&message.receipt);
         }
     }
 }

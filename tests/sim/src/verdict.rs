@@ -114,14 +114,23 @@ impl Site {
         row.state == State::Disabled && known.is_none_or(as_wanted)
     }
 
-    /// Every change is in the trail, and nothing else is.
+    /// Every change is in the trail, and nothing else is; a table that keeps trails itself has the same one.
     fn check_trail(&self, row: &Record) {
         let ledger = self.ledger.lock().unwrap();
-        let trail = ledger.trails.get(&row.serial);
-        let verdict = entry::check(trail.map_or(&[], Vec::as_slice), row);
+        let seen = ledger.trails.get(&row.serial).cloned().unwrap_or_default();
         drop(ledger);
-        if let Err(broken) = verdict {
-            self.broke("trail", format!("{}: {broken}", row.serial));
+        let kept = self.outside.registry.trail(&row.serial);
+        for trail in kept.iter().chain([&seen]) {
+            if let Err(broken) = entry::check(trail, row) {
+                self.broke("trail", format!("{}: {broken}", row.serial));
+            }
+        }
+        if let Some(kept) = kept {
+            self.count_many("trails", "entries in the table", kept.len() as u64);
+            if kept != seen {
+                let what = format!("{}: the table has another trail", row.serial);
+                self.broke("trail", what);
+            }
         }
     }
 

@@ -1,5 +1,5 @@
-//! One seed's world: the fakes of the testkit, the record of what happens to them, and the real door,
-//! worker and janitor on top.
+//! One seed's world: the fakes of the testkit or the adapters in their place, the record of what happens to them, and the
+//! real door, worker and janitor on top.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -16,6 +16,7 @@ use cvm_ingest::config::Terms;
 use cvm_ingest::door::Door;
 use cvm_ingest::door::Own;
 use cvm_ingest::pace::PollTerms;
+use cvm_maria::ground::Ground;
 use cvm_shared::entry::Entry;
 use cvm_shared::ids::BundleKey;
 use cvm_shared::ids::CertificateId;
@@ -25,15 +26,15 @@ use cvm_shared::ports::Page;
 use cvm_shared::record::Record;
 use cvm_shared::reprovision::ReprovisionTerms;
 use cvm_shared::trust::TrustBundle;
-use cvm_testkit::guard::MemoryGuard;
+use cvm_testkit::guard::TestGuard;
 use cvm_testkit::issuer::MemoryIssuer;
 use cvm_testkit::issuer::Registered;
-use cvm_testkit::queue::MemoryQueue;
-use cvm_testkit::registry::MemoryRegistry;
+use cvm_testkit::queue::TestQueue;
+use cvm_testkit::registry::TestRegistry;
 use cvm_testkit::site::SWEEP_TERMS;
 use cvm_testkit::site::TERMS;
 use cvm_testkit::site::WORK_TERMS;
-use cvm_testkit::vault::MemoryVault;
+use cvm_testkit::vault::TestVault;
 use cvm_testkit::world::World;
 use cvm_worker::run::WorkTerms;
 use cvm_worker::run::Worker;
@@ -55,27 +56,16 @@ use crate::time::Time;
 pub const MAX_RECEIVES: u32 = 10;
 
 /// The door on the fakes.
-pub type SimDoor = Door<
-    Port<MemoryRegistry>,
-    Port<MemoryQueue>,
-    Port<MemoryVault>,
-    Port<MemoryGuard>,
-    SimClock,
-    Dice,
->;
+pub type SimDoor =
+    Door<Port<TestRegistry>, Port<TestQueue>, Port<TestVault>, Port<TestGuard>, SimClock, Dice>;
 
 /// A worker on the fakes.
 pub type SimWorker =
-    Worker<Port<MemoryRegistry>, Port<MemoryIssuer>, Port<MemoryVault>, SimClock, Dice>;
+    Worker<Port<TestRegistry>, Port<MemoryIssuer>, Port<TestVault>, SimClock, Dice>;
 
 /// The janitor on the fakes.
-pub type SimJanitor = Janitor<
-    Port<MemoryRegistry>,
-    Port<MemoryQueue>,
-    Port<MemoryIssuer>,
-    Port<MemoryVault>,
-    SimClock,
->;
+pub type SimJanitor =
+    Janitor<Port<TestRegistry>, Port<TestQueue>, Port<MemoryIssuer>, Port<TestVault>, SimClock>;
 
 /// All certificates of the account.
 pub type Certificates = BTreeMap<CertificateId, Registered>;
@@ -118,8 +108,8 @@ pub struct Inside {
     pub rows: Mutex<BTreeMap<SerialNumber, Record>>,
     /// Each certificate as it is, likewise.
     pub certificates: Mutex<Certificates>,
-    /// The table's indexes: some seconds behind.
-    pub indexes: Indexes,
+    /// The table's indexes: some seconds behind. A table of one piece has none beside itself.
+    pub indexes: Option<Indexes>,
     /// The list of certificates as it was asked for last, if nothing has changed since.
     pub listing: Mutex<Option<Page>>,
     /// Rings when there is a message.
@@ -148,16 +138,16 @@ impl Deref for Site {
 }
 
 impl Site {
-    /// The world of a scenario, with its devices registered.
-    pub fn new(scenario: Scenario, with_text: bool) -> Self {
-        let mut outside = World::new();
+    /// The world of a scenario on this ground, with its devices registered.
+    pub fn new(ground: &Ground, scenario: Scenario, with_text: bool) -> Self {
+        let mut outside = ground.world();
         outside.queue.max_receives = MAX_RECEIVES;
         let time = Time::new(outside.clock.clone());
         let site = Self(Arc::new(Inside {
             dice: Dice::new(scenario.seed),
             rows: Mutex::default(),
             certificates: Mutex::default(),
-            indexes: Indexes::default(),
+            indexes: matches!(ground, Ground::Memory).then(Indexes::default),
             listing: Mutex::default(),
             bell: Bell::default(),
             ledger: Mutex::default(),
@@ -173,7 +163,7 @@ impl Site {
         for plan in &site.scenario.devices {
             let row = fleet::row(plan);
             site.outside.registry.put(row.clone());
-            site.indexes.put(&row);
+            site.indexes.iter().for_each(|indexes| indexes.put(&row));
             let mut rows = site.rows.lock().unwrap();
             rows.insert(row.serial.clone(), row);
         }

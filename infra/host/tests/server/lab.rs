@@ -2,8 +2,6 @@
 
 use std::path::Path;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use cvm_aws::backlog::CERTIFICATE_INDEX;
@@ -11,14 +9,11 @@ use cvm_aws::system::SystemClock;
 use cvm_device::Vended;
 use cvm_device::install::KeyMode;
 use cvm_device::vend::VendConfig;
-use cvm_local::database::MariaDb;
 use cvm_local::host::Authority;
 use cvm_local::host::HostOptions;
 use cvm_local::host::HostServer;
-use cvm_local::workspace::Workspace;
+use cvm_maria::lab;
 use cvm_mysql::database::Database;
-use cvm_mysql::database::DatabaseTerms;
-use cvm_mysql::database::Tls;
 use cvm_mysql::registry::MySqlRegistry;
 use cvm_shared::ports::Clock as _;
 use cvm_shared::ports::Registry as _;
@@ -31,10 +26,6 @@ use cvm_testkit::sample;
 use sqlx::AssertSqlSafe;
 use sqlx::Executor as _;
 use tempfile::TempDir;
-use tokio::sync::OnceCell;
-
-static SERVER: OnceCell<MariaDb> = OnceCell::const_new();
-static COUNT: AtomicU32 = AtomicU32::new(0);
 
 /// One test's surroundings.
 pub(crate) struct Lab {
@@ -45,23 +36,6 @@ pub(crate) struct Lab {
     dir: TempDir,
 }
 
-async fn mariadb() -> &'static MariaDb {
-    let start = || async {
-        let workspace = Workspace::find().await.unwrap();
-        MariaDb::start(&workspace, &[]).unwrap()
-    };
-    SERVER.get_or_init(start).await
-}
-
-fn terms(url: &str) -> DatabaseTerms {
-    DatabaseTerms {
-        url: url.to_owned(),
-        tls: Tls::Off,
-        connections: 4,
-        patience: Duration::from_secs(3),
-    }
-}
-
 impl Lab {
     /// With an AWS that answers at once.
     pub(crate) async fn start() -> Self {
@@ -69,16 +43,10 @@ impl Lab {
     }
 
     pub(crate) async fn with(options: Options) -> Self {
-        let server = mariadb().await;
-        let name = format!("h{}", COUNT.fetch_add(1, Ordering::SeqCst));
-        let root = Database::open(&terms(&server.url("root", "mysql")), None)
-            .await
-            .unwrap();
-        let text = format!("CREATE DATABASE {name} CHARACTER SET utf8mb4");
-        root.pool().execute(AssertSqlSafe(text)).await.unwrap();
-        root.close().await;
-        let url = server.url("root", &name);
-        let database = Database::open(&terms(&url), None).await.unwrap();
+        let name = lab::fresh().await;
+        let terms = lab::terms(&name).await;
+        let database = Database::open(&terms, None).await.unwrap();
+        let url = terms.url;
         let dir = tempfile::tempdir().unwrap();
         let authority = Authority::fresh(dir.path()).unwrap();
         let standin = StandIn::start(options).await.unwrap();

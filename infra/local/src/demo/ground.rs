@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use cvm_aws::roster::Inserted;
 use cvm_aws::system::SystemClock;
 use cvm_aws::system::SystemRandom;
 use cvm_local::Error;
@@ -15,12 +14,10 @@ use cvm_local::site::Site;
 use cvm_local::watch::queue_depth;
 use cvm_mysql::database::Database;
 use cvm_mysql::queue::MySqlQueue;
-use cvm_mysql::registry::MySqlRegistry;
-use cvm_ops::import::Roster;
+use cvm_mysql::rows::MySqlRows;
 use cvm_shared::failure::Failure;
 use cvm_shared::ids::PolicyName;
 use cvm_shared::ports::Depth as _;
-use cvm_shared::record::Record;
 
 use crate::report;
 
@@ -88,7 +85,7 @@ impl Ground {
                 Ok(summary.imported)
             }
             Form::Host(host) => {
-                let roster = Rows(MySqlRegistry::new(host.database.clone()));
+                let roster = MySqlRows::new(host.database.clone());
                 let summary = fleet.enroll_into(&roster, host.policy.clone()).await?;
                 Ok(summary.imported)
             }
@@ -158,23 +155,3 @@ impl Host {
 
 /// The name of the demo's database.
 pub(crate) const DATABASE: &str = "cvm";
-
-/// The device table of the host form, for adding rows.
-struct Rows(MySqlRegistry);
-
-impl Roster for Rows {
-    async fn insert_batch(&self, records: &[Record]) -> Vec<Result<Inserted, Failure>> {
-        let mut answers = Vec::with_capacity(records.len());
-        for record in records {
-            let added = self.0.add(record).await;
-            answers.push(added.map(|is_new| {
-                if is_new {
-                    Inserted::New
-                } else {
-                    Inserted::Same
-                }
-            }));
-        }
-        answers
-    }
-}

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::process::Stdio;
 
+use cvm_maria::lab as mysql;
 use cvm_mysql::database::Database;
 use cvm_standin::Account;
 use cvm_standin::StandIn;
@@ -13,9 +14,6 @@ use sqlx::AssertSqlSafe;
 use sqlx::Executor as _;
 use tokio::process::Child;
 use tokio::process::Command;
-
-#[path = "../../../../tests/mysql/lab.rs"]
-pub(crate) mod mysql;
 
 /// The operator's account at the database.
 pub(crate) const OPERATOR: &str = "mysql:ops@%";

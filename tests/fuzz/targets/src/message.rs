@@ -92,7 +92,7 @@ fn standing(how: u8) -> Site {
         }
         // A mark without its message: as if that was still on its way.
         for message in site.world.queue.receive(10) {
-            site.world.queue.delete(&message.id);
+            site.world.queue.delete(&message.receipt);
         }
     }
     if how == 5 {

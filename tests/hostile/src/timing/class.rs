@@ -20,15 +20,15 @@ use cvm_shared::secret::DeviceToken;
 use cvm_shared::state::State;
 use cvm_shared::trust::TrustBundle;
 use cvm_shared::verifier::Verifier;
-use cvm_testkit::guard::MemoryGuard;
-use cvm_testkit::queue::MemoryQueue;
+use cvm_testkit::guard::TestGuard;
+use cvm_testkit::queue::TestQueue;
 use cvm_testkit::sample;
 use cvm_testkit::site::AUDIENCE;
 use cvm_testkit::site::TERMS;
 use cvm_testkit::site::asked;
 use cvm_testkit::time::CountedRandom;
 use cvm_testkit::time::HandClock;
-use cvm_testkit::vault::MemoryVault;
+use cvm_testkit::vault::TestVault;
 use http::HeaderValue;
 use http::Method;
 use rand::rngs::StdRng;
@@ -41,8 +41,7 @@ use crate::timing::table::EvenTable;
 const EACH: usize = 32;
 
 /// The door on fakes that never wait.
-pub type TimedDoor =
-    Door<EvenTable, MemoryQueue, MemoryVault, MemoryGuard, HandClock, CountedRandom>;
+pub type TimedDoor = Door<EvenTable, TestQueue, TestVault, TestGuard, HandClock, CountedRandom>;
 
 /// How a login is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,9 +176,9 @@ pub fn door(mode: Mode, random: &mut StdRng) -> TimedDoor {
     let (clock, random) = (HandClock::new(), CountedRandom::default());
     Door {
         registry: EvenTable::new(rows.collect()),
-        queue: MemoryQueue::new(clock.clone()),
-        vault: MemoryVault::default(),
-        guard: MemoryGuard::default(),
+        queue: TestQueue::new(clock.clone()),
+        vault: TestVault::default(),
+        guard: TestGuard::default(),
         own: Own::fresh(&random),
         clock,
         random,
