@@ -24,8 +24,36 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON cvm.cvm_dead_letters TO 'cvm_server'@'%'
 -- it as it was.
 GRANT SELECT, INSERT, UPDATE, DELETE ON cvm.cvm_bundles TO 'cvm_server'@'%';
 
+-- What is kept of a factory's batches: the server only forgets them when their time is over.
+GRANT SELECT, DELETE ON cvm.cvm_batches TO 'cvm_server'@'%';
+GRANT SELECT, DELETE ON cvm.cvm_batch_rows TO 'cvm_server'@'%';
+
 -- Which steps the tables have been through: a server refuses to start on tables that are too old for it.
 GRANT SELECT ON cvm._sqlx_migrations TO 'cvm_server'@'%';
+
+-- An operator adds devices and changes them, each change with its entry in the trail; takes none away.
+GRANT SELECT, INSERT, UPDATE ON cvm.cvm_devices TO 'cvm_operator'@'%';
+GRANT SELECT, INSERT ON cvm.cvm_trails TO 'cvm_operator'@'%';
+
+-- An operator binds the keys of a batch, and moves bound keys from one store to another. Keys stay bound.
+GRANT SELECT, INSERT ON cvm.cvm_guard TO 'cvm_operator'@'%';
+
+-- An operator sees when the last round was; the server notes it.
+GRANT SELECT ON cvm.cvm_marks TO 'cvm_operator'@'%';
+
+-- An operator sends a batch's orders, counts what waits, and works dead letters off: looks (UPDATE), sends again, drops.
+GRANT SELECT, INSERT ON cvm.cvm_orders TO 'cvm_operator'@'%';
+GRANT SELECT, UPDATE, DELETE ON cvm.cvm_dead_letters TO 'cvm_operator'@'%';
+
+-- An operator fetches a factory's bundles. One with a private key is sealed for its device.
+GRANT SELECT ON cvm.cvm_bundles TO 'cvm_operator'@'%';
+
+-- An operator keeps a batch's rows, to hold rows out against rows in.
+GRANT SELECT, INSERT ON cvm.cvm_batches TO 'cvm_operator'@'%';
+GRANT SELECT, INSERT, DELETE ON cvm.cvm_batch_rows TO 'cvm_operator'@'%';
+
+-- Whether the tables are those that cvmctl knows.
+GRANT SELECT ON cvm._sqlx_migrations TO 'cvm_operator'@'%';
 
 -- An auditor follows a device's trail to the hash in its record.
 GRANT SELECT ON cvm.cvm_devices TO 'cvm_auditor'@'%';

@@ -20,6 +20,10 @@ CREATE USER IF NOT EXISTS 'cvm_server'@'%' REQUIRE SSL ACCOUNT LOCK;
 -- Migrations, for as long as one takes: lock it again behind you (ALTER USER 'cvm_migrate'@'%' ACCOUNT LOCK).
 CREATE USER IF NOT EXISTS 'cvm_migrate'@'%' REQUIRE SSL ACCOUNT LOCK;
 
+-- Operators, who work with cvmctl: make an account like this one for each, for a trail has its name. What it may is in
+-- grants.sql.
+CREATE USER IF NOT EXISTS 'cvm_operator'@'%' REQUIRE SSL ACCOUNT LOCK;
+
 -- Auditors: they read.
 CREATE USER IF NOT EXISTS 'cvm_auditor'@'%' REQUIRE SSL ACCOUNT LOCK;
 

@@ -12,6 +12,8 @@ HOST = pathlib.Path(__file__).resolve().parent.parent.parent / "infra/host"
 # Each table, with its key. They are made by the real migrations, and one is of the tool that carries those out.
 TABLES = {
     "_sqlx_migrations": "version",
+    "cvm_batch_rows": "batch",
+    "cvm_batches": "batch",
     "cvm_bundles": "bundle",
     "cvm_dead_letters": "id",
     "cvm_devices": "productid",
