@@ -135,7 +135,7 @@ async fn a_message_is_never_lost() {
     each_struck(async |struck| {
         let (clock, random) = (HandClock::new(), CountedRandom::default());
         let queue = MySqlQueue::orders(struck.database.clone(), 30, clock.clone(), random);
-        let (_, tries) = struck.at_last(async || queue.send(&order).await).await;
+        let ((), tries) = struck.at_last(async || queue.send(&order).await).await;
         let depth = queue.depth().await.unwrap();
         assert!((1..=tries as u64).contains(&depth), "{:?}", struck.at);
         let receive = async || queue.receive(10, hidden, Duration::ZERO).await;
