@@ -59,7 +59,7 @@ impl Site {
     }
 }
 
-fn is_tls<T>(opened: Result<T, DatabaseError>) -> bool {
+fn is_tls<T>(opened: &Result<T, DatabaseError>) -> bool {
     matches!(
         opened,
         Err(DatabaseError::Refused(
@@ -76,10 +76,10 @@ async fn only_the_right_certificate_of_the_right_authority_is_let_pass() {
          WHERE `VARIABLE_NAME` = 'Ssl_cipher'";
     let cipher = sqlx::query_scalar::<_, String>(cipher).fetch_one(database.pool());
     assert_ne!(cipher.await.unwrap(), "", "it is not encrypted");
-    assert!(is_tls(site.open("127.0.0.1", Some("other.pem")).await));
-    assert!(is_tls(site.open("127.0.0.1", None).await), "a public one");
+    assert!(is_tls(&site.open("127.0.0.1", Some("other.pem")).await));
+    assert!(is_tls(&site.open("127.0.0.1", None).await), "a public one");
     assert!(
-        is_tls(site.open("localhost", Some("ours.pem")).await),
+        is_tls(&site.open("localhost", Some("ours.pem")).await),
         "another name"
     );
 }
@@ -88,5 +88,5 @@ async fn only_the_right_certificate_of_the_right_authority_is_let_pass() {
 async fn a_server_without_tls_is_refused() {
     let mut terms = lab::terms("mysql").await;
     terms.tls = Tls::Verified(None);
-    assert!(is_tls(Database::open(&terms, None).await));
+    assert!(is_tls(&Database::open(&terms, None).await));
 }

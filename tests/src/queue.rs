@@ -57,7 +57,7 @@ pub trait Line: Debug + Send + Sync {
     /// Deletes the message of that delivery.
     fn remove(&self, receipt: &str);
     /// How many messages are in the queue, hidden ones included.
-    fn len(&self) -> usize;
+    fn count(&self) -> usize;
     /// All messages, hidden ones included, in the order in which they were sent.
     fn messages(&self) -> Vec<Message>;
     /// The dead letters, in their order.
@@ -114,7 +114,7 @@ impl TestQueue {
 
     /// How many messages are in the queue, hidden ones included.
     pub fn len(&self) -> usize {
-        self.line.len()
+        self.line.count()
     }
 
     /// Whether the queue is empty, hidden messages included.
@@ -268,7 +268,7 @@ impl Line for Memory {
             .retain(|held| held.message.receipt != receipt);
     }
 
-    fn len(&self) -> usize {
+    fn count(&self) -> usize {
         self.inside.lock().unwrap().messages.len()
     }
 

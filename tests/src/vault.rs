@@ -29,7 +29,7 @@ pub trait Shelf: Debug + Send + Sync {
     /// What a link leads to. Whether it has ended is the caller's to know.
     fn follow(&self, link: &str) -> Option<Vec<u8>>;
     /// How many bundles there are.
-    fn len(&self) -> usize;
+    fn count(&self) -> usize;
 }
 
 /// A vault. Clones share the bundles.
@@ -66,7 +66,7 @@ impl TestVault {
 
     /// How many bundles there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.0.count()
     }
 
     /// Whether there are none.
@@ -141,7 +141,7 @@ impl Shelf for Memory {
         self.0.lock().unwrap().get(&key).cloned()
     }
 
-    fn len(&self) -> usize {
+    fn count(&self) -> usize {
         self.0.lock().unwrap().len()
     }
 }

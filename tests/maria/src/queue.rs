@@ -89,7 +89,7 @@ impl Line for MariaQueue {
         wait(async move { queue.remove(&receipt).await }).unwrap();
     }
 
-    fn len(&self) -> usize {
+    fn count(&self) -> usize {
         let queue = self.orders(u32::MAX);
         let depth = wait(async move { queue.depth().await });
         usize::try_from(depth.unwrap()).unwrap()

@@ -67,7 +67,7 @@ impl Shelf for MariaShelf {
         found.unwrap().map(|bytes| bytes.to_vec())
     }
 
-    fn len(&self) -> usize {
+    fn count(&self) -> usize {
         let database = self.database.clone();
         let count = wait(async move {
             let text = "SELECT COUNT(*) FROM cvm_bundles";
