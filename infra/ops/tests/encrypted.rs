@@ -34,7 +34,7 @@ fn certificates(home: &Path, tag: &str, name: &str) {
     let server = CertificateParams::new(vec![name.to_owned()]).unwrap();
     let server = server.signed_by(&own, &issuer).unwrap();
     let write = |part: &str, text: &str| {
-        std::fs::write(home.join(format!("{tag}-{part}.pem")), text).unwrap()
+        std::fs::write(home.join(format!("{tag}-{part}.pem")), text).unwrap();
     };
     write("ca", &root.pem());
     write("cert", &server.pem());
