@@ -8,7 +8,9 @@ import sys
 import mariadb
 
 HOST = mariadb.HOST
-CODE = [*(HOST.parent.parent / "shared/mysql/src").glob("*.rs"), *(HOST / "src").glob("*.rs")]
+# What operators alone use: the test of cvmctl runs under the operator's rights.
+OPERATORS = {"batches.rs", "listing.rs", "orders.rs", "rows.rs"}
+CODE = [path for path in [*(HOST.parent.parent / "shared/mysql/src").glob("*.rs"), *(HOST / "src").glob("*.rs")] if path.name not in OPERATORS]
 # Who may not is refused before the database looks for rows.
 VERBS = {
     "SELECT": "SELECT * FROM cvm.{t}",
@@ -24,6 +26,8 @@ VERBS = {
 ALL = {"SELECT", "INSERT", "UPDATE", "DELETE"}
 SERVER = {
     "_sqlx_migrations": {"SELECT"},
+    "cvm_batch_rows": {"SELECT", "DELETE"},
+    "cvm_batches": {"SELECT", "DELETE"},
     "cvm_bundles": ALL,
     "cvm_dead_letters": ALL,
     "cvm_devices": {"SELECT", "INSERT", "UPDATE"},
@@ -34,12 +38,28 @@ SERVER = {
 }
 AUDITOR = {table: set() for table in mariadb.TABLES}
 AUDITOR |= {table: {"SELECT"} for table in ("cvm_devices", "cvm_trails", "cvm_orders", "cvm_dead_letters")}
+OPERATOR = {
+    "_sqlx_migrations": {"SELECT"},
+    "cvm_batch_rows": {"SELECT", "INSERT", "DELETE"},
+    "cvm_batches": {"SELECT", "INSERT"},
+    "cvm_bundles": {"SELECT"},
+    "cvm_dead_letters": {"SELECT", "UPDATE", "DELETE"},
+    "cvm_devices": {"SELECT", "INSERT", "UPDATE"},
+    "cvm_guard": {"SELECT", "INSERT"},
+    "cvm_marks": {"SELECT"},
+    "cvm_orders": {"SELECT", "INSERT"},
+    "cvm_trails": {"SELECT", "INSERT"},
+}
 MIGRATE = {table: ALL | {"ALTER", "INDEX", "DROP", "TRUNCATE"} for table in mariadb.TABLES}
-RIGHTS = {"cvm_server": SERVER, "cvm_auditor": AUDITOR, "cvm_migrate": MIGRATE}
+RIGHTS = {"cvm_server": SERVER, "cvm_operator": OPERATOR, "cvm_auditor": AUDITOR, "cvm_migrate": MIGRATE}
 # Rights that no statement of the server asks for, with the reason.
 SPARE = {
     ("SELECT", "cvm_trails"): "a device's history is read by whoever may see the device",
     ("SELECT", "_sqlx_migrations"): "asked when it starts",
+    ("SELECT", "cvm_batch_rows"): "what is old is looked for before it goes",
+    ("DELETE", "cvm_batch_rows"): "batches.rs, which is the operator's but for this",
+    ("SELECT", "cvm_batches"): "what is old is looked for before it goes",
+    ("DELETE", "cvm_batches"): "batches.rs, which is the operator's but for this",
 }
 # What this test sets otherwise, or the database shows in another form.
 NOT_COMPARED = {"innodb_buffer_pool_size", "log_bin", "require_secure_transport", "skip_name_resolve", "sql_mode", "tls_version"}

@@ -62,10 +62,6 @@ pub struct HostConfig {
 
 /// What a process does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "three roles, each there or not"
-)]
 pub struct Roles {
     /// Answers devices.
     pub door: bool,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use cvm_aws::system::SystemClock;
 use cvm_aws::system::SystemRandom;
 use cvm_mysql::backlog::MySqlBacklog;
+use cvm_mysql::batches::MySqlBatches;
 use cvm_mysql::database::Database;
 use cvm_mysql::guard::MySqlGuard;
 use cvm_mysql::lock::Lock;
@@ -38,6 +39,9 @@ const LOCK: &str = "cvm-janitor";
 
 /// How long a round may last: as long as the Lambda function has.
 const ROUND: Duration = Duration::from_mins(15);
+
+/// How long a factory's batches are kept, as in the bucket of the serverless form.
+const BATCHES_KEPT: Duration = Duration::from_hours(400 * 24);
 
 /// Bundles are kept so much longer than a device has to fetch one; then no row can want them.
 const BUNDLE_SLACK: Duration = Duration::from_hours(48);
@@ -111,6 +115,8 @@ impl Rounds {
         let now = SystemClock.now();
         let guard = MySqlGuard::new(self.database.clone(), SystemRandom);
         guard.forget(now).await?;
+        let batches = MySqlBatches::new(self.database.clone(), SystemClock);
+        batches.clear(now.minus(BATCHES_KEPT)).await?;
         if let Bundles::MySql(vault) = &self.janitor.vault {
             let old = now.minus(self.bundle_wait + BUNDLE_SLACK);
             vault.clear(old).await?;

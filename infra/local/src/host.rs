@@ -96,7 +96,7 @@ impl HostOptions {
 
     /// The same with one more setting.
     #[must_use]
-    pub fn set(mut self, key: &str, value: impl ToString) -> Self {
+    pub fn set(mut self, key: &str, value: impl std::fmt::Display) -> Self {
         self.settings.push((key.to_owned(), value.to_string()));
         self
     }

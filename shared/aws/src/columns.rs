@@ -44,6 +44,12 @@ fn column(value: &AttributeValue) -> Value {
         AttributeValue::L(values) => Value::List(values.iter().map(column).collect()),
         AttributeValue::M(item) => Value::Map(read(item)),
         // Binaries, sets, truth values, and what the service may add: columns of ours are none of them.
-        _ => Value::Other,
+        AttributeValue::B(_)
+        | AttributeValue::Bool(_)
+        | AttributeValue::Bs(_)
+        | AttributeValue::Ns(_)
+        | AttributeValue::Null(_)
+        | AttributeValue::Ss(_)
+        | _ => Value::Other,
     }
 }

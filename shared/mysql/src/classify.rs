@@ -21,7 +21,15 @@ pub fn failure(error: &Error) -> Failure {
         Error::ColumnDecode { .. } | Error::Decode(_) => rejected("unexpected type"),
         Error::ColumnNotFound(_) | Error::ColumnIndexOutOfBounds { .. } => rejected("no column"),
         // Settings, and what the driver may add: nothing that asking again would change.
-        _ => rejected("not sent"),
+        Error::Configuration(_)
+        | Error::InvalidArgument(_)
+        | Error::RowNotFound
+        | Error::TypeNotFound { .. }
+        | Error::Encode(_)
+        | Error::AnyDriverError(_)
+        | Error::Migrate(_)
+        | Error::InvalidSavePointStatement
+        | _ => rejected("not sent"),
     }
 }
 

@@ -284,9 +284,7 @@ fn connect_options(terms: &DatabaseTerms) -> Result<MySqlConnectOptions, Databas
             let options = options
                 .ssl_mode(MySqlSslMode::VerifyIdentity)
                 .enable_cleartext_plugin(true);
-            authority
-                .iter()
-                .fold(options, |options, path| options.ssl_ca(path))
+            authority.iter().fold(options, MySqlConnectOptions::ssl_ca)
         }
     })
 }
@@ -310,7 +308,8 @@ fn with_password(
     }
 }
 
-/// What a broken rule of the driver's means to a port.
+/// What an error means to a port.
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
 pub(crate) fn told(error: sqlx::Error) -> Failure {
     failure(&error)
 }

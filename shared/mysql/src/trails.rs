@@ -21,6 +21,7 @@ use sqlx::MySql;
 use sqlx::MySqlExecutor;
 use sqlx::Transaction;
 
+use crate::classify::is_duplicate;
 use crate::database::Database;
 use crate::database::signed;
 use crate::database::told;
@@ -38,7 +39,27 @@ pub(crate) async fn add(
 
 /// Adds entries. One that stands at its place already stays (a row that was put back from a copy): the trail then does
 /// not lead to the row's hash any more, which is for whoever verifies it, and no reason to leave the device without.
+///
+/// "On duplicate key, change nothing" would say it in one statement, but asks for the right to change an entry.
 pub(crate) async fn put(
+    transaction: &mut Transaction<'_, MySql>,
+    entries: &[Placed],
+) -> Result<(), sqlx::Error> {
+    match insert(transaction, entries).await {
+        // The database has undone this statement alone.
+        Err(error) if is_duplicate(&error) => {}
+        ended => return ended,
+    }
+    for entry in entries {
+        match insert(transaction, std::slice::from_ref(entry)).await {
+            Err(error) if !is_duplicate(&error) => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+async fn insert(
     transaction: &mut Transaction<'_, MySql>,
     entries: &[Placed],
 ) -> Result<(), sqlx::Error> {
@@ -47,8 +68,7 @@ pub(crate) async fn put(
     }
     let marks = vec!["(?, ?, ?, ?, ?, ?)"; entries.len()].join(", ");
     let text = format!(
-        "INSERT INTO cvm_trails (`productid`, `place`, `at`, `deed`, `facts`, `trailHead`) VALUES {marks} \
-         ON DUPLICATE KEY UPDATE `place` = `cvm_trails`.`place`"
+        "INSERT INTO cvm_trails (`productid`, `place`, `at`, `deed`, `facts`, `trailHead`) VALUES {marks}"
     );
     let mut query = sqlx::query(AssertSqlSafe(text));
     for entry in entries {

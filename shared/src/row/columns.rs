@@ -50,7 +50,7 @@ impl Writer {
 }
 
 /// Reads columns.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Reader<'a>(pub &'a Row);
 
 impl<'a> Reader<'a> {

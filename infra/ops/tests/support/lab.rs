@@ -19,6 +19,19 @@ use tokio::process::Command;
 pub(crate) const OPERATOR: &str = "mysql:ops@%";
 const PASSWORD: &str = "not-to-be-printed-7f3a";
 
+/// What the shipped rights give an operator, for this database and account: cvmctl must do with them.
+fn granted(name: &str) -> Vec<String> {
+    let grants = include_str!("../../../host/grants.sql").lines();
+    let its = grants.filter(|line| line.starts_with("GRANT") && line.contains("'cvm_operator'"));
+    let given = its.map(|line| {
+        line.replace(" cvm.", &format!(" {name}."))
+            .replace("'cvm_operator'", "'ops'")
+    });
+    given
+        .map(|line| line.trim_end_matches(';').to_owned())
+        .collect()
+}
+
 /// A host's database with an operator's account.
 pub(crate) struct Host {
     pub(crate) database: Database,
@@ -33,6 +46,16 @@ impl Host {
     pub(crate) async fn start() -> Self {
         let host = Self::empty().await;
         host.database.migrate().await.unwrap();
+        let mut root = mysql::root("mysql").await;
+        root.execute(AssertSqlSafe(format!(
+            "REVOKE ALL ON {}.* FROM 'ops'@'%'",
+            host.name
+        )))
+        .await
+        .unwrap();
+        for text in granted(&host.name) {
+            root.execute(AssertSqlSafe(text)).await.unwrap();
+        }
         host
     }
 
@@ -42,7 +65,7 @@ impl Host {
         let mut root = mysql::root("mysql").await;
         for text in [
             format!("CREATE USER IF NOT EXISTS 'ops'@'%' IDENTIFIED BY '{PASSWORD}'"),
-            format!("GRANT ALL ON {name}.* TO 'ops'@'%'"),
+            format!("GRANT SELECT ON {name}.* TO 'ops'@'%'"),
         ] {
             root.execute(AssertSqlSafe(text)).await.unwrap();
         }
