@@ -54,7 +54,6 @@ MIGRATE = {table: ALL | {"ALTER", "INDEX", "DROP", "TRUNCATE"} for table in mari
 RIGHTS = {"cvm_server": SERVER, "cvm_operator": OPERATOR, "cvm_auditor": AUDITOR, "cvm_migrate": MIGRATE}
 # Rights that no statement of the server asks for, with the reason.
 SPARE = {
-    ("SELECT", "cvm_trails"): "a device's history is read by whoever may see the device",
     ("SELECT", "_sqlx_migrations"): "asked when it starts",
     ("SELECT", "cvm_batch_rows"): "what is old is looked for before it goes",
     ("DELETE", "cvm_batch_rows"): "batches.rs, which is the operator's but for this",
