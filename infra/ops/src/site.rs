@@ -1,6 +1,6 @@
 //! Where the machine is: a stack on AWS, or a host with its database; and in whose name it is operated.
 //!
-//! Which store a part is in, [`crate::store`] says; commands do not know.
+//! Which store a part is in, `store` says; commands do not know.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -1,6 +1,6 @@
 //! `cvmctl move`: from a stack to a host's database, and back.
 //!
-//! Keys go first, then trails, then rows: a device that has arrived has all that it needs. [`side`] is one of the two
+//! Keys go first, then trails, then rows: a device that has arrived has all that it needs. `side` is one of the two
 //! stores, `copy` brings one to the other, `verify` holds them against each other, `tally` is what is told.
 
 mod copy;
