@@ -5,6 +5,8 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use cvm_maria::lab;
+use cvm_maria::proxy::Proxy;
+use cvm_maria::proxy::Strike;
 use cvm_mysql::backlog::MySqlBacklog;
 use cvm_mysql::database::Database;
 use cvm_mysql::guard::MySqlGuard;
@@ -28,9 +30,6 @@ use cvm_testkit::sample;
 use cvm_testkit::time::CountedRandom;
 use cvm_testkit::time::HandClock;
 use zeroize::Zeroizing;
-
-use crate::proxy::Proxy;
-use crate::proxy::Strike;
 
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
 

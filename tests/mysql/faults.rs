@@ -2,6 +2,8 @@
 //! (security table B111, B112).
 
 use cvm_maria::lab;
+use cvm_maria::proxy::Proxy;
+use cvm_maria::proxy::Strike;
 use cvm_maria::table::trail;
 use cvm_mysql::database::Database;
 use cvm_mysql::registry::MySqlRegistry;
@@ -18,9 +20,6 @@ use cvm_shared::write::Written;
 use cvm_shared::write::write;
 use cvm_testkit::contract::life;
 use cvm_testkit::sample;
-
-use crate::proxy::Proxy;
-use crate::proxy::Strike;
 
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
 

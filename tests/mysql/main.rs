@@ -8,7 +8,6 @@ mod contracts;
 mod crowd;
 mod faults;
 mod grants;
-mod proxy;
 mod strictness;
 mod tls;
 mod trigger;

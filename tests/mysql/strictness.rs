@@ -2,6 +2,7 @@
 //! (security table B113, B114).
 
 use cvm_maria::lab;
+use cvm_maria::proxy::Proxy;
 use cvm_maria::table::trail;
 use cvm_mysql::database::Database;
 use cvm_mysql::database::DatabaseError;
@@ -20,7 +21,6 @@ use cvm_testkit::sample;
 use cvm_testkit::time::CountedRandom;
 
 use crate::contracts;
-use crate::proxy::Proxy;
 
 async fn opened_ignoring(beginning: &'static str) -> Result<Database, DatabaseError> {
     let name = lab::database_named().await.0;

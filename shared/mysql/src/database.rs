@@ -35,10 +35,16 @@ fn migrations() -> Migrator {
     steps
 }
 
+/// How long a connection is kept that nobody uses: for less than the server keeps it (`wait_timeout` below).
+const IDLE: Duration = Duration::from_secs(20);
+
 /// Each connection: what does not fit is refused and never cut off, and a read sees what was committed before it, not
 /// what was there when the transaction began.
+///
+/// A client that vanishes without a word (a power cut) leaves its transaction open, and the row in it locked, for as long as
+/// the server waits for its next command: eight hours by default, in which a device could not be served.
 const SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', \
-     SESSION innodb_lock_wait_timeout = 3";
+     SESSION innodb_lock_wait_timeout = 3, SESSION wait_timeout = 30";
 const ISOLATION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
 
 /// How often a transaction that had to give way is tried.
@@ -140,6 +146,7 @@ impl Database {
             .max_connections(terms.connections)
             .acquire_timeout(terms.patience)
             .max_lifetime(Duration::from_mins(30))
+            .idle_timeout(IDLE)
             .after_connect(|connection, _| {
                 Box::pin(async move {
                     connection.execute(SESSION).await?;

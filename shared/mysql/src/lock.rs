@@ -17,6 +17,9 @@ impl Lock {
         let connection = database.pool().acquire().await.map_err(told)?;
         // Not the pool's any more: whoever has it next would have the lock.
         let mut connection = connection.detach();
+        // It says nothing while the lock is held.
+        let patient = sqlx::query("SET SESSION wait_timeout = 1200").execute(&mut connection);
+        patient.await.map_err(told)?;
         let taken =
             sqlx::query_scalar::<_, Option<i64>>("SELECT GET_LOCK(CONCAT(DATABASE(), '.', ?), 0)");
         let taken = taken.bind(name).fetch_one(&mut connection).await;

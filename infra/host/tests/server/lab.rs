@@ -13,6 +13,7 @@ use cvm_local::host::Authority;
 use cvm_local::host::HostOptions;
 use cvm_local::host::HostServer;
 use cvm_maria::lab;
+use cvm_maria::proxy::Proxy;
 use cvm_mysql::database::Database;
 use cvm_mysql::registry::MySqlRegistry;
 use cvm_shared::ports::Clock as _;
@@ -90,6 +91,17 @@ impl Lab {
 
     pub(crate) async fn server(&self, name: &str) -> HostServer {
         HostServer::start(&self.options(name)).await.unwrap()
+    }
+
+    /// A proxy in front of the database.
+    pub(crate) async fn proxy(&self) -> Proxy {
+        Proxy::before(lab::server().await.port()).await
+    }
+
+    /// This lab's database by way of the proxy.
+    pub(crate) fn url_through(&self, proxy: &Proxy) -> String {
+        let name = self.url.rsplit('/').next().unwrap();
+        proxy.url("root", name)
     }
 
     /// Imports a device.

@@ -13,7 +13,7 @@ use crate::lab::Lab;
 use crate::lab::until;
 
 /// The row is confirmed, its certificate the only one and ACTIVE, nothing is left over, and the trail leads to the row.
-async fn is_served(lab: &Lab, serial: &str) {
+pub(crate) async fn is_served(lab: &Lab, serial: &str) {
     let row = lab.row(serial).await;
     let State::Vended {
         issued, delivery, ..

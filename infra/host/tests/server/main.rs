@@ -11,4 +11,5 @@ mod ends;
 mod lab;
 mod lives;
 mod starts;
+mod steps;
 mod web;

@@ -8,7 +8,10 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use cvm_aws::system::SystemClock;
+use cvm_shared::ports::Clock as _;
 use tokio::io::AsyncReadExt as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
@@ -19,36 +22,51 @@ use tokio::sync::Mutex as AsyncMutex;
 
 /// What happens to a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Strike {
+pub enum Strike {
     /// The connection is cut; the server never hears of it.
     CutBefore,
     /// The server carries it out, and the connection is cut before its answer arrives.
     CutAfter,
     /// The server never hears of it, and this error is the answer.
     Answer(u16),
+    /// The server never hears of it, and nothing is answered until the client is gone.
+    StallBefore,
+    /// The server carries it out, and nothing is answered until the client is gone.
+    StallAfter,
+    /// The server never hears of it, nor of anything else: not even that the client is gone, as after a power cut.
+    Vanish,
+}
+
+/// A command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Which {
+    /// The one with this number, counted from zero since the plan was made.
+    Number(usize),
+    /// The first that has these words.
+    Words(&'static str),
 }
 
 /// What the proxy does, and what it has done.
 #[derive(Debug, Default)]
 struct Plan {
-    /// The command with this number is struck, counted from zero since the plan was made.
-    at: Option<(usize, Strike)>,
+    /// The command that is struck, and how.
+    at: Option<(Which, Strike)>,
     commands: Vec<String>,
-    struck: bool,
+    struck: Option<String>,
     /// Statements that begin so are answered OK and not passed on.
     ignored: Option<&'static str>,
 }
 
 /// A proxy.
 #[derive(Clone, Debug)]
-pub(crate) struct Proxy {
+pub struct Proxy {
     port: u16,
     plan: Arc<Mutex<Plan>>,
 }
 
 impl Proxy {
     /// A proxy in front of the server at this port. It ends with the runtime of its test.
-    pub(crate) async fn before(server: u16) -> Self {
+    pub async fn before(server: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let plan = Arc::<Mutex<Plan>>::default();
@@ -62,28 +80,43 @@ impl Proxy {
     }
 
     /// A URL by way of the proxy.
-    pub(crate) fn url(&self, user: &str, name: &str) -> String {
+    pub fn url(&self, user: &str, name: &str) -> String {
         format!("mysql://{user}@127.0.0.1:{}/{name}", self.port)
     }
 
     /// Strikes the command with this number, counted from now on.
-    pub(crate) fn strike(&self, number: usize, strike: Strike) {
+    pub fn strike(&self, number: usize, strike: Strike) {
+        self.aim(Which::Number(number), strike);
+    }
+
+    /// Strikes the first command from now on that has these words.
+    pub fn strike_first(&self, words: &'static str, strike: Strike) {
+        self.aim(Which::Words(words), strike);
+    }
+
+    fn aim(&self, which: Which, strike: Strike) {
         let mut plan = self.plan.lock().unwrap();
-        plan.at = Some((number, strike));
+        plan.at = Some((which, strike));
         plan.commands.clear();
-        plan.struck = false;
+        plan.struck = None;
+    }
+
+    /// Waits until the command was struck.
+    pub async fn struck(&self) {
+        while self.plan.lock().unwrap().struck.is_none() {
+            SystemClock.sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// Strikes nothing any more. Which command was struck, if one was.
-    pub(crate) fn calm(&self) -> Option<String> {
+    pub fn calm(&self) -> Option<String> {
         let mut plan = self.plan.lock().unwrap();
-        let (number, _) = plan.at.take()?;
-        let struck = std::mem::take(&mut plan.struck);
-        struck.then(|| plan.commands[number].clone())
+        plan.at.take()?;
+        plan.struck.take()
     }
 
     /// Answers OK to statements that begin so and does not pass them on, as a pooling proxy may.
-    pub(crate) fn ignore(&self, beginning: &'static str) {
+    pub fn ignore(&self, beginning: &'static str) {
         self.plan.lock().unwrap().ignored = Some(beginning);
     }
 }
@@ -105,10 +138,14 @@ impl Plan {
             return Met::Ok;
         }
         let number = self.commands.len();
-        self.commands.push(text);
+        self.commands.push(text.clone());
+        let is_meant = |which| match which {
+            Which::Number(at) => at == number,
+            Which::Words(words) => text.contains(words),
+        };
         match self.at {
-            Some((at, strike)) if at == number && !self.struck => {
-                self.struck = true;
+            Some((which, strike)) if self.struck.is_none() && is_meant(which) => {
+                self.struck = Some(text);
                 Met::Struck(strike)
             }
             Some(_) | None => Met::Nothing,
@@ -170,12 +207,26 @@ async fn commands(
                 doomed.store(true, Ordering::SeqCst);
                 to.write_all(&packet).await?;
             }
+            Met::Struck(Strike::Vanish) => std::future::pending().await,
+            Met::Struck(Strike::StallBefore) => return gone(&mut from).await,
+            Met::Struck(Strike::StallAfter) => {
+                // Nobody passes an answer on any more.
+                let _held = back.lock().await;
+                to.write_all(&packet).await?;
+                return gone(&mut from).await;
+            }
             Met::Struck(Strike::Answer(code)) => {
                 let error = answer(&error(code));
                 back.lock().await.write_all(&error).await?;
             }
         }
     }
+}
+
+/// Until the client has ended the connection.
+async fn gone(from: &mut OwnedReadHalf) -> std::io::Result<()> {
+    while from.read(&mut [0; 1024]).await? > 0 {}
+    Ok(())
 }
 
 /// Passes answers on; ends at the one that must not arrive.
