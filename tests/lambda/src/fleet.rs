@@ -87,9 +87,10 @@ pub async fn rows(backend: &Backend, members: &[Member]) -> Result<Vec<Row>, Err
 }
 
 /// Has all of them ask at the same moment, and waits until each has its certificate or time is up. `confirmed`
-/// counts those that have.
+/// counts those that have. `ca_pem` has the authority of the server's certificate, if it is none that all know.
 pub async fn vend_all(
     url: &str,
+    ca_pem: &str,
     members: &[Member],
     dir: &Path,
     until: UnixMillis,
@@ -99,6 +100,7 @@ pub async fn vend_all(
     for member in members {
         let mut config = config(url, &member.serial, member.mode, dir)?;
         config.retry_base = Duration::from_secs(1);
+        ca_pem.clone_into(&mut config.ca_pem);
         let confirmed = confirmed.clone();
         under_way.spawn(async move {
             let serial = config.serial.clone();

@@ -224,7 +224,14 @@ async fn the_messages_of_a_worker_that_is_killed_come_back_and_nothing_is_lost()
     fleet::import(&backend, &members).await.unwrap();
     let limit = SystemClock.now().plus(Duration::from_secs(80));
     let confirmed = std::sync::Arc::default();
-    let vending = fleet::vend_all(lane.front.url(), &members, dir.path(), limit, &confirmed);
+    let vending = fleet::vend_all(
+        lane.front.url(),
+        "",
+        &members,
+        dir.path(),
+        limit,
+        &confirmed,
+    );
     let killing = async {
         let created = async || backend.account().unwrap().created() > 0;
         assert!(

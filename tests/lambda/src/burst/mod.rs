@@ -94,6 +94,7 @@ impl<'a> Burst<'a> {
         let kills = || killer.as_ref().map_or(0, Killer::kills);
         let journeys = fleet::vend_all(
             self.lane.front.url(),
+            "",
             &self.members,
             self.dir,
             until,

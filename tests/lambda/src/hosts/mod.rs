@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use cvm_aws::system::SystemClock;
 use cvm_local::database::MariaDb;
+use cvm_local::host::Authority;
 use cvm_local::host::HostOptions;
 use cvm_local::host::HostServer;
 use cvm_local::workspace::Workspace;
@@ -37,6 +38,7 @@ pub struct Hosts {
     options: Vec<HostOptions>,
     servers: Mutex<Vec<Option<HostServer>>>,
     database: Database,
+    ca_pem: String,
     _mariadb: MariaDb,
 }
 
@@ -58,9 +60,12 @@ impl Hosts {
         let mariadb = MariaDb::start(&workspace, &[])?;
         let database = database(&mariadb).await?;
         let url = mariadb.url("root", NAME);
+        let authority = Authority::fresh(dir)?;
         let mut all = Vec::new();
         for number in 0..count {
             let mut options = HostOptions::new(binary, dir, aws, &url);
+            // Links to bundles are https, and lead to the server itself.
+            options.tls = Some(authority.clone());
             options.log = dir.join(format!("server-{number}.log"));
             for (key, value) in settings {
                 options = options.set(key, value);
@@ -74,6 +79,7 @@ impl Hosts {
             servers: Mutex::new(all.iter().map(|_| None).collect()),
             options: all,
             database,
+            ca_pem: authority.ca_pem,
             _mariadb: mariadb,
         };
         for number in 0..count {
@@ -101,6 +107,22 @@ impl Hosts {
         first
             .map(HostServer::url)
             .ok_or_else(|| Error::Usage("no server is there".to_owned()))
+    }
+
+    /// The authority of the servers' certificate.
+    pub fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    /// Has no message hidden for longer than this from now on: where that is less than the servers are told, time passes
+    /// faster for messages whose server is dead.
+    pub async fn hide_at_most(&self, seconds: u64) -> Result<(), Error> {
+        let text = "UPDATE cvm_orders SET visibleAt = ? WHERE visibleAt > ?";
+        let latest = SystemClock.now().plus(Duration::from_secs(seconds));
+        let latest = i64::try_from(latest.0).unwrap_or(i64::MAX);
+        let shown = sqlx::query(text).bind(latest).bind(latest);
+        let shown = shown.execute(self.database.pool()).await;
+        shown.map(drop).map_err(|error| broken(&error))
     }
 
     /// Kills a server as a power cut would, and starts it again.
@@ -200,7 +222,7 @@ impl Hosts {
             .execute(self.database.pool())
             .await
             .map_err(|error| broken(&error))?;
-        self.count("SELECT COALESCE(MAX(id), 0) FROM cvm_orders")
+        self.count("SELECT CAST(COALESCE(MAX(id), 0) AS SIGNED) FROM cvm_orders")
             .await
     }
 }

@@ -70,6 +70,8 @@ impl<'a> Rush<'a> {
             ("poll_seconds", plan.poll_seconds.to_string()),
             ("database_connections", (each + 8).to_string()),
             ("connections", "20000".to_owned()),
+            // As the functions' janitor is told here, too.
+            ("account_is_ours", "true".to_owned()),
         ];
         let hosts = Hosts::start(servers, binary, backend.endpoint(), dir, &settings).await?;
         let members = fleet::members(plan.devices, plan.keys)?;
@@ -103,7 +105,14 @@ impl<'a> Rush<'a> {
         let confirmed = Arc::new(AtomicUsize::new(0));
         let kills = AtomicUsize::new(0);
         let url = self.hosts.url()?;
-        let journeys = fleet::vend_all(&url, &self.members, self.dir, until, &confirmed);
+        let journeys = fleet::vend_all(
+            &url,
+            self.hosts.ca_pem(),
+            &self.members,
+            self.dir,
+            until,
+            &confirmed,
+        );
         let journeys = tokio::select! {
             journeys = Box::pin(journeys) => journeys?,
             error = self.harass(&kills) => return Err(error),
@@ -125,6 +134,9 @@ impl<'a> Rush<'a> {
                 .sleep(every.mul_f64(random.random_range(0.5..1.5)))
                 .await;
             let done = async {
+                self.hosts
+                    .hide_at_most(self.plan.visibility_seconds)
+                    .await?;
                 seen = self.hosts.copy_messages(seen, self.plan.duplicate).await?;
                 if self.plan.kill_every.is_some() && self.servers > 1 {
                     let victim = random.random_range(1..self.servers);
