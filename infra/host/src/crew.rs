@@ -45,11 +45,11 @@ pub struct Crew {
     pub runs: RunTerms,
     /// How many at the same time.
     pub most: usize,
-    /// Receipts of those that are being run, by message.
+    /// Those that are being run.
     pub held: Held,
 }
 
-/// Receipts of the messages that are held, by delivery.
+/// Receipts of the messages that are held: what is given back if there is no time to finish.
 #[derive(Debug, Default)]
 pub struct Held(Mutex<HashSet<String>>);
 

@@ -181,26 +181,27 @@ impl Server {
 
     fn rounds(&self, rates: &Rates) -> Option<Arc<Rounds>> {
         let config = &self.config;
-        // A tenth of the quota: the workers have the rest.
+        if !config.roles.janitor {
+            return None;
+        }
         let janitor = Janitor {
             registry: Table {
                 rows: self.registry(),
                 backlog: MySqlBacklog::new(self.database.clone()),
             },
             queue: self.queue.clone(),
+            // A tenth of the quota: the workers have the rest.
             issuer: self.issuer(&rates.shared_by(10)),
             vault: self.bundles(&self.sdk),
             clock: SystemClock,
             terms: config.sweep,
         };
-        config.roles.janitor.then(|| {
-            Arc::new(Rounds {
-                janitor,
-                database: self.database.clone(),
-                every: config.sweep_every,
-                bundle_wait: config.runs.terms.bundle_wait,
-            })
-        })
+        Some(Arc::new(Rounds {
+            janitor,
+            database: self.database.clone(),
+            every: config.sweep_every,
+            bundle_wait: config.runs.terms.bundle_wait,
+        }))
     }
 
     async fn admin(

@@ -4,8 +4,6 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use backon::ConstantBuilder;
@@ -132,7 +130,7 @@ pub enum DatabaseError {
 pub struct Database {
     pool: MySqlPool,
     /// The same without a password, for connections to come.
-    options: Arc<Mutex<MySqlConnectOptions>>,
+    options: Arc<MySqlConnectOptions>,
 }
 
 impl Database {
@@ -157,7 +155,7 @@ impl Database {
             .connect_with(with_password(plain.clone(), password))
             .await
             .map_err(DatabaseError::Refused)?;
-        let options = Arc::new(Mutex::new(plain));
+        let options = Arc::new(plain);
         let database = Self { pool, options };
         database.is_strict().await?;
         Ok(database)
@@ -190,8 +188,8 @@ impl Database {
 
     /// A password for the connections to come; those that are open stay. For passwords that live shortly (RDS IAM).
     pub fn renew_password(&self, password: &SecretString) {
-        let plain = self.options.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = with_password(plain.clone(), Some(password));
+        let plain = MySqlConnectOptions::clone(&self.options);
+        let fresh = with_password(plain, Some(password));
         self.pool.set_connect_options(fresh);
     }
 
