@@ -42,8 +42,8 @@ pub enum Strike {
 enum Which {
     /// The one with this number, counted from zero since the plan was made.
     Number(usize),
-    /// The first that has these words.
-    Words(&'static str),
+    /// The first with this text, and no more.
+    Text(&'static str),
 }
 
 /// What the proxy does, and what it has done.
@@ -89,9 +89,9 @@ impl Proxy {
         self.aim(Which::Number(number), strike);
     }
 
-    /// Strikes the first command from now on that has these words.
-    pub fn strike_first(&self, words: &'static str, strike: Strike) {
-        self.aim(Which::Words(words), strike);
+    /// Strikes the first command from now on that is this text: a new connection's "READ COMMITTED" is no COMMIT.
+    pub fn strike_first(&self, text: &'static str, strike: Strike) {
+        self.aim(Which::Text(text), strike);
     }
 
     fn aim(&self, which: Which, strike: Strike) {
@@ -141,7 +141,7 @@ impl Plan {
         self.commands.push(text.clone());
         let is_meant = |which| match which {
             Which::Number(at) => at == number,
-            Which::Words(words) => text.contains(words),
+            Which::Text(wanted) => text == wanted,
         };
         match self.at {
             Some((which, strike)) if self.struck.is_none() && is_meant(which) => {
