@@ -92,6 +92,19 @@ pub async fn server(workspace: &Workspace, profile: Profile) -> Result<PathBuf, 
     path(&messages, "cvm-server")
 }
 
+/// Has cargo build any binary of the workspace.
+pub async fn binary(
+    workspace: &Workspace,
+    profile: Profile,
+    package: &str,
+    name: &str,
+) -> Result<PathBuf, Error> {
+    let targets = [format!("--package={package}"), format!("--bin={name}")];
+    let targets = targets.each_ref().map(String::as_str);
+    let messages = build(workspace, profile, Progress::Shown, &targets).await?;
+    path(&messages, name)
+}
+
 /// The size of a binary, for people.
 pub fn size(path: &Path) -> String {
     let bytes = path.metadata().map_or(0, |metadata| metadata.len());

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::path::PathBuf;
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -13,6 +15,7 @@ use cvm_aws::item::KEY;
 use cvm_aws::item::to_item;
 use cvm_aws::queue::REASON;
 use cvm_local::functions::Profile;
+use cvm_local::host::Authority;
 use cvm_local::iot;
 use cvm_local::site::Site;
 use cvm_local::stack::Parameters;
@@ -41,6 +44,16 @@ pub struct Backend {
     side: Side,
     sdk: SdkConfig,
     names: Names,
+    tls: Option<Tls>,
+}
+
+/// What functions need to know to call over TLS.
+#[derive(Clone, Debug)]
+pub(crate) struct Tls {
+    pub(crate) endpoint: String,
+    /// The file with the authority to trust.
+    pub(crate) ca: PathBuf,
+    pub(crate) ca_pem: String,
 }
 
 #[derive(Debug)]
@@ -116,6 +129,7 @@ impl Backend {
         Ok(Self {
             sdk: site.emulator.sdk(),
             names,
+            tls: None,
             side: Side::Emulator(Box::new(site)),
         })
     }
@@ -137,8 +151,46 @@ impl Backend {
         Ok(Self {
             sdk: cvm_local::sdk::config(stand_in.endpoint()),
             names,
+            tls: None,
             side: Side::StandIn(Box::new(stand_in)),
         })
+    }
+
+    /// Has functions call over TLS from now on, with a certificate of an authority of its own; files go to `dir`. Only
+    /// the stand-in can.
+    pub async fn over_tls(&mut self, dir: &Path) -> Result<(), Error> {
+        let Side::StandIn(stand_in) = &self.side else {
+            return Err(Error::Usage("only the stand-in speaks TLS".to_owned()));
+        };
+        let authority = Authority::fresh(dir)?;
+        let ca = dir.join("ca.pem");
+        std::fs::write(&ca, &authority.ca_pem).map_err(|error| Error::disk(&ca, error))?;
+        let listening = stand_in.listen_over_tls(&authority.certificate, &authority.key);
+        let endpoint = listening.await;
+        let endpoint = endpoint.map_err(Error::host("the stand-in has no port with TLS"))?;
+        let ca_pem = authority.ca_pem;
+        self.tls = Some(Tls {
+            endpoint,
+            ca,
+            ca_pem,
+        });
+        Ok(())
+    }
+
+    /// The authority that devices must trust to follow links, or nothing.
+    pub fn ca_pem(&self) -> &str {
+        self.tls.as_ref().map_or("", |tls| &tls.ca_pem)
+    }
+
+    /// Where functions find all of AWS.
+    pub fn functions_endpoint(&self) -> &str {
+        let over_tls = self.tls.as_ref().map(|tls| &*tls.endpoint);
+        over_tls.unwrap_or_else(|| self.endpoint())
+    }
+
+    /// The file with the authority that functions must trust, if they call over TLS.
+    pub fn trust(&self) -> Option<&Path> {
+        self.tls.as_ref().map(|tls| &*tls.ca)
     }
 
     /// Where all of AWS answers.

@@ -1,5 +1,7 @@
 //! What the functions are told by their environment: the template's variables, in one place.
 
+use std::path::Path;
+
 use crate::backend::MAX_RECEIVES;
 use crate::backend::Names;
 use crate::backend::Queues;
@@ -14,6 +16,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) queues: &'a Queues,
     /// Whether each function signs with a key id of its own, so that its calls are told from the others'.
     pub(crate) named: bool,
+    /// The file with the authority to trust, if AWS is behind TLS.
+    pub(crate) trust: Option<&'a Path>,
 }
 
 impl Surroundings<'_> {
@@ -25,6 +29,8 @@ impl Surroundings<'_> {
             ("CVM_QUEUE_URL", self.queues.work.clone()),
             ("CVM_TABLE", self.names.table.clone()),
         ];
+        let trust = self.trust.and_then(Path::to_str);
+        told.extend(trust.map(|file| ("SSL_CERT_FILE", file.to_owned())));
         if self.named {
             told.push(("AWS_ACCESS_KEY_ID", role.to_owned()));
         }

@@ -155,6 +155,24 @@ impl Function {
         }
     }
 
+    /// Starts a process ahead of any event and waits until it is ready for one; the operating system's number of it.
+    pub async fn warm(&self) -> Result<u32, Error> {
+        let process = Arc::new(Process::start(&self.0.spec).await?);
+        self.0.started.fetch_add(1, Ordering::SeqCst);
+        if !process.ready().await {
+            return Err(self.broken());
+        }
+        locked(&self.0.all).push(process.clone());
+        let id = process.id();
+        locked(&self.0.idle).push(process);
+        Ok(id)
+    }
+
+    /// The operating system's numbers of its living processes.
+    pub fn ids(&self) -> Vec<u32> {
+        self.living().iter().map(|process| process.id()).collect()
+    }
+
     /// A warm process, or a new one.
     async fn process(&self) -> Result<Arc<Process>, InvokeError> {
         while let Some(warm) = locked(&self.0.idle).pop() {

@@ -110,6 +110,28 @@ pub struct Lane {
 }
 
 impl Lane {
+    /// A door and a worker on these queues with nothing around them: whoever has them gives them their events.
+    pub fn functions(
+        backend: &Backend,
+        functions: &Functions,
+        queues: &Queues,
+        dir: &Path,
+        options: LaneOptions,
+    ) -> (Function, Function) {
+        let place = Place {
+            backend,
+            queues,
+            dir,
+            name: "bare",
+            options,
+        };
+        let endpoint = backend.functions_endpoint();
+        (
+            place.ingest(&functions.ingest, endpoint),
+            place.worker(&functions.worker, endpoint),
+        )
+    }
+
     /// Starts a lane on these queues; logs go to files in `dir` that begin with `name`.
     pub async fn start(
         backend: &Backend,
@@ -137,7 +159,8 @@ impl Lane {
         let urls = proxies
             .as_ref()
             .map(|(door, worker)| (door.url(), worker.url()));
-        let (door_url, worker_url) = urls.unwrap_or((backend.endpoint(), backend.endpoint()));
+        let (door_url, worker_url) =
+            urls.unwrap_or((backend.functions_endpoint(), backend.functions_endpoint()));
         let ingest = place.ingest(&functions.ingest, door_url);
         let worker = place.worker(&functions.worker, worker_url);
         if let Some((door, work)) = &proxies {
@@ -198,6 +221,7 @@ impl Place<'_> {
             names: self.backend.names(),
             queues: self.queues,
             named: self.backend.account().is_some(),
+            trust: self.backend.trust(),
         }
     }
 

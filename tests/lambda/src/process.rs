@@ -24,6 +24,7 @@ use crate::serve::serve;
 pub(crate) struct Process {
     jobs: mpsc::Sender<Job>,
     desk: Arc<Desk>,
+    id: u32,
     busy: AtomicBool,
     kill: mpsc::Sender<()>,
     dead: watch::Receiver<bool>,
@@ -37,17 +38,33 @@ impl Process {
         let (api, task) = serve(router(Arc::clone(&desk))).await?;
         let child = command(spec, &api.to_string())?.spawn();
         let child = child.map_err(|error| Error::disk(&spec.binary, error))?;
+        // It has one until it was waited for, and nobody has yet.
+        let id = child.id().unwrap_or_default();
         let (kill, orders) = mpsc::channel(1);
         let (died, dead) = watch::channel(false);
         tokio::spawn(keep(child, orders, died));
         Ok(Self {
             jobs,
             desk,
+            id,
             busy: AtomicBool::new(false),
             kill,
             dead,
             _api: task,
         })
+    }
+
+    /// The number that the operating system knows it by.
+    pub(crate) fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Waits until it has begun, or is dead; whether it has begun.
+    pub(crate) async fn ready(&self) -> bool {
+        tokio::select! {
+            () = self.desk.ready() => true,
+            () = self.death() => false,
+        }
     }
 
     /// Gives it a job; a process that is dead answers by its death.

@@ -22,6 +22,7 @@ use axum::routing::post;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
+use tokio::sync::watch;
 
 /// An event for the process, with where its answer goes.
 #[derive(Debug)]
@@ -42,6 +43,8 @@ pub(crate) struct Desk {
     jobs: tokio::sync::Mutex<mpsc::Receiver<Job>>,
     under_way: Mutex<Option<(String, oneshot::Sender<Answer>)>>,
     init_error: Mutex<Option<Value>>,
+    /// Whether the process has asked for its first job.
+    ready: watch::Sender<bool>,
 }
 
 impl Desk {
@@ -52,8 +55,16 @@ impl Desk {
             jobs: tokio::sync::Mutex::new(jobs),
             under_way: Mutex::new(None),
             init_error: Mutex::new(None),
+            ready: watch::Sender::new(false),
         };
         (Arc::new(desk), sender)
+    }
+
+    /// Waits until the process has begun: it asks for its first job.
+    pub(crate) async fn ready(&self) {
+        let mut ready = self.ready.subscribe();
+        // An error: its desk is gone, and so are we.
+        let _gone = ready.wait_for(|ready| *ready).await;
     }
 
     /// Why the process could not begin, if it said so.
@@ -94,6 +105,7 @@ pub(crate) fn router(desk: Arc<Desk>) -> Router {
 }
 
 async fn next(State(desk): State<Arc<Desk>>) -> Response {
+    desk.ready.send_replace(true);
     let Some(job) = desk.jobs.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };

@@ -34,6 +34,7 @@ pub async fn sweep(
         names: backend.names(),
         queues,
         named: true,
+        trust: None,
     };
     let function = Function::new(Spec {
         name: "janitor".to_owned(),

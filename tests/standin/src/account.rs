@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::Map;
@@ -35,7 +37,8 @@ use crate::table::Written;
 #[derive(Debug)]
 pub(crate) struct Inside {
     pub(crate) endpoint: String,
-    pub(crate) latency: Duration,
+    /// In microseconds.
+    pub(crate) latency: AtomicU64,
     pub(crate) meters: Meters,
     pub(crate) dice: Dice,
     pub(crate) table: Mutex<Table>,
@@ -104,7 +107,7 @@ impl Account {
         };
         let inside = Inside {
             endpoint,
-            latency: options.latency,
+            latency: AtomicU64::new(micros(options.latency)),
             meters: Meters::new(&options.quotas, Clock::start()),
             dice: Dice::new(options.faults, options.seed),
             table: Mutex::new(Table::keyed(KEY)),
@@ -123,6 +126,11 @@ impl Account {
     }
 
     // Settings --------------------------------------------------------------------------------
+
+    /// How long each call takes at least from now on.
+    pub fn set_latency(&self, latency: Duration) {
+        self.0.latency.store(micros(latency), Ordering::Relaxed);
+    }
 
     /// Other quotas from now on, with full buckets.
     pub fn set_quotas(&self, quotas: &Quotas) {
@@ -341,6 +349,11 @@ impl Account {
 }
 
 impl Inside {
+    /// How long each call takes at least.
+    pub(crate) fn latency(&self) -> Duration {
+        Duration::from_micros(self.latency.load(Ordering::Relaxed))
+    }
+
     pub(crate) fn count(&self, operation: &str) {
         let mut calls = lock(&self.calls);
         match calls.get_mut(operation) {
@@ -350,4 +363,8 @@ impl Inside {
             }
         }
     }
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }

@@ -2,6 +2,9 @@
 
 use std::io;
 use std::net::Ipv4Addr;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Mutex;
 
 use axum::Router;
 use axum::body::to_bytes;
@@ -10,6 +13,9 @@ use axum::extract::State;
 use axum::response::IntoResponse as _;
 use axum::response::Response;
 use axum::serve::ListenerExt as _;
+use axum_server::Handle;
+use axum_server::accept::NoDelayAcceptor;
+use axum_server::tls_rustls::RustlsConfig;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -42,6 +48,15 @@ pub struct StandIn {
     account: Account,
     /// Its end is the signal.
     _stop: oneshot::Sender<()>,
+    over_tls: Mutex<Vec<Handle<SocketAddr>>>,
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        for handle in lock(&self.over_tls).iter() {
+            handle.shutdown();
+        }
+    }
 }
 
 impl StandIn {
@@ -51,7 +66,9 @@ impl StandIn {
         let endpoint = format!("http://{}", listener.local_addr()?);
         let account = Account::new(&options, endpoint);
         let (stop, stopped) = oneshot::channel();
-        let router = Router::new().fallback(handle).with_state(account.clone());
+        let router = Router::new()
+            .fallback(handle_call)
+            .with_state(account.clone());
         // Answers are small: without this, each would wait for the acknowledgement of the last.
         let listener = listener.tap_io(|stream| {
             let _ = stream.set_nodelay(true);
@@ -64,7 +81,26 @@ impl StandIn {
         Ok(Self {
             account,
             _stop: stop,
+            over_tls: Mutex::default(),
         })
+    }
+
+    /// Listens on one port more, with TLS and this certificate (PEM files); where: `https://127.0.0.1:port`.
+    pub async fn listen_over_tls(&self, certificate: &Path, key: &Path) -> io::Result<String> {
+        let tls = RustlsConfig::from_pem_chain_file(certificate, key).await?;
+        let handle = Handle::new();
+        let router = Router::new()
+            .fallback(handle_call)
+            .with_state(self.account.clone());
+        let server = axum_server::bind_rustls((Ipv4Addr::LOCALHOST, 0).into(), tls);
+        // Answers are small here too.
+        let server = server.map(|acceptor| acceptor.acceptor(NoDelayAcceptor::new()));
+        let server = server.handle(handle.clone());
+        tokio::spawn(server.serve(router.into_make_service()));
+        let address = handle.listening().await;
+        lock(&self.over_tls).push(handle);
+        let refused = || io::Error::other("the port with TLS is not there");
+        Ok(format!("https://{}", address.ok_or_else(refused)?))
     }
 
     /// Where it listens: `http://127.0.0.1:port`.
@@ -130,7 +166,7 @@ impl Call {
     }
 }
 
-async fn handle(State(account): State<Account>, request: Request) -> Response {
+async fn handle_call(State(account): State<Account>, request: Request) -> Response {
     let account = &*account.0;
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, BODY_MAX).await else {
@@ -146,7 +182,7 @@ async fn handle(State(account): State<Account>, request: Request) -> Response {
     if let Some(line) = record::line(&call, &request) {
         lock(&account.recorded).insert(line);
     }
-    clock::pause(account.latency).await;
+    clock::pause(account.latency()).await;
     match account.dice.fate() {
         Fate::Spared => answer(account, &call, &request).await,
         Fate::Broken => call.refuse(trouble(500)),

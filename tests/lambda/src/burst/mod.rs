@@ -187,6 +187,7 @@ impl<'a> Burst<'a> {
             took: seen.took,
             waits: waits(&seen.journeys),
             lost: lost(&seen.journeys, &self.members, &rows),
+            requests: Some(self.lane.ingest.lives().events),
             kills: seen.kills,
             tally: self.lane.poller.tally(),
         })

@@ -40,6 +40,8 @@ pub struct Outcome {
     pub took: Duration,
     /// From accepted to ready, in rising order.
     pub waits: Vec<Duration>,
+    /// Requests that the door's function was given; hosts do not count them.
+    pub requests: Option<u64>,
     /// Busy workers that were killed.
     pub kills: usize,
     /// What the event source has done.
@@ -106,6 +108,7 @@ mod tests {
             timeline: Vec::new(),
             took: Duration::from_secs(9),
             waits: [1, 2, 3, 4].map(Duration::from_secs).to_vec(),
+            requests: None,
             kills: 0,
             tally: Tally::default(),
         }

@@ -227,6 +227,7 @@ impl<'a> Rush<'a> {
             timeline: gauge.timeline(),
             took,
             waits: waits(journeys),
+            requests: None,
             kills,
             tally: crate::poller::Tally::default(),
         })
