@@ -2,8 +2,10 @@
 
 use cvm_shared::ports::Clock;
 use cvm_shared::ports::Depth;
+use cvm_shared::ports::Guard;
 use cvm_shared::ports::Random;
 use cvm_shared::trust::TrustBundle;
+use futures_util::join;
 
 use crate::config::Terms;
 use crate::pace::Admission;
@@ -77,6 +79,15 @@ where
     C: Clock,
     N: Random,
 {
+    /// Opens the connections that the first request would wait for, by asking ahead what it needs anyway: the key of the
+    /// nonces and how long the queue is. What fails is asked again when it is needed.
+    pub async fn warm_up(&self)
+    where
+        G: Guard,
+    {
+        let (_key, _seconds) = join!(self.guard.nonce_key(), self.wait_in_queue());
+    }
+
     /// Whole seconds that a device is told to wait whose request is in the queue.
     pub(crate) async fn wait_in_queue(&self) -> u64 {
         let random = self.random.bytes();

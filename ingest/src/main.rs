@@ -46,6 +46,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         trust: config.trust,
         own: Own::fresh(&SystemRandom),
     };
+    door.warm_up().await;
     let door = &door;
     lambda_runtime::run(service_fn(
         // Taken as it is and read by us: the runtime would repeat an event that it cannot read in its log.

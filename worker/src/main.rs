@@ -11,6 +11,7 @@ use cvm_aws::system::SystemClock;
 use cvm_aws::system::SystemRandom;
 use cvm_aws::telemetry;
 use cvm_aws::vault::S3Vault;
+use cvm_shared::ports::Issuer as _;
 use cvm_shared::time::UnixMillis;
 use cvm_worker::batch::work_off;
 use cvm_worker::config::WorkerConfig;
@@ -51,6 +52,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     };
     let sqs = aws_sdk_sqs::Client::new(&sdk);
     let delivery = SqsDelivery::new(sqs, config.queue_url, config.dead_letters_url);
+    // Ahead of the first order, which needs it and the connection. What fails is asked again then.
+    let _endpoint = worker.issuer.endpoint().await;
     let (worker, delivery) = (&worker, &delivery);
     lambda_runtime::run(service_fn(
         // Taken as it is and read by us: the runtime would repeat an event that it cannot read in its log.
