@@ -121,7 +121,7 @@ impl Lab {
     /// A row whose policy is the stack's.
     pub(crate) fn device(&self, serial: &str) -> Record {
         let mut device = sample::device(serial);
-        device.binding.policy = PolicyName::parse(&*self.site.outputs.device_policy).unwrap();
+        device.binding.policy = sample::policy(&self.site.outputs.device_policy);
         device
     }
 

@@ -81,7 +81,7 @@ pub(crate) async fn poison_is_parked_with_its_reason(lab: Arc<Lab>) {
 
 pub(crate) async fn a_dead_letter_is_replayed_once_its_cause_is_mended(lab: Arc<Lab>) {
     let mut device = lab.device("E2E-policy");
-    device.binding.policy = PolicyName::parse("no-such-policy").unwrap();
+    device.binding.policy = sample::policy("no-such-policy");
     lab.put(&device).await;
     let text = order(&device, KeySource::Service);
     lab.enqueue(&text).await;

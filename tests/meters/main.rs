@@ -111,7 +111,7 @@ async fn the_worker_counts(site: &Site, meters: Meters) {
     assert_eq!(issued["WaitSeconds"], json!([300.0]));
     assert_eq!(issued["IssueSeconds"].as_array().unwrap().len(), 1);
     assert_eq!(issued.len(), 3, "{issued:?}");
-    let policy = PolicyName::parse("no-such-policy").unwrap();
+    let policy = sample::policy("no-such-policy");
     put(site, "SN-2", |device| device.binding.policy = policy);
     assert_eq!(submit(site, "SN-2", sample::TOKEN).await, 202);
     told(meters);

@@ -16,6 +16,7 @@ use cvm_shared::ports::Vault;
 use cvm_shared::record::Binding;
 use cvm_shared::record::BundleRef;
 use cvm_shared::record::Issued;
+use cvm_shared::record::PolicyFrom;
 use cvm_shared::record::Record;
 use cvm_shared::reprovision::Disuse;
 use cvm_shared::reprovision::Reprovision;
@@ -44,6 +45,7 @@ pub async fn registry<R: Registry>(registry: &R, seed: impl AsyncFn(&Record)) {
     a_stale_write_changes_nothing(registry, &seed).await;
     a_stale_write_within_a_state_changes_nothing(registry, &seed).await;
     of_many_rivals_one_wins(registry, &seed).await;
+    lean_rows_read_back_through_a_life(registry, &seed).await;
 }
 
 async fn unknown_devices_have_no_row<R: Registry>(registry: &R) {
@@ -73,6 +75,26 @@ async fn a_life_is_written_and_read_back<R: Registry>(registry: &R, seed: impl A
                 Ok(Some(after.clone())),
                 "{event:?}"
             );
+            row = after;
+        }
+    }
+}
+
+/// What a row leaves to the operator stays in it, whatever else is written.
+async fn lean_rows_read_back_through_a_life<R: Registry>(
+    registry: &R,
+    seed: impl AsyncFn(&Record),
+) {
+    for (number, lean) in sample::Lean::ALL.into_iter().enumerate() {
+        let mut row = sample::device(&format!("contract-lean-{number}"));
+        lean.bind(&mut row);
+        seed(&row).await;
+        for event in life(&row, &KeySource::Service) {
+            let after = next(&row, &event).unwrap();
+            let swapped = registry.swap(&row, &after).await;
+            assert_eq!(swapped, Ok(Swap::Done), "{lean:?}, {event:?}");
+            let read = registry.load(&row.serial).await;
+            assert_eq!(read, Ok(Some(after.clone())), "{lean:?}, {event:?}");
             row = after;
         }
     }
@@ -296,6 +318,8 @@ pub async fn issuer<I: Issuer>(issuer: &I, binding: &Binding) {
     each_call_makes_another_certificate(issuer, binding).await;
     a_certificate_lives_and_dies(issuer, binding).await;
     a_missing_policy_is_told_from_a_missing_certificate(issuer, binding).await;
+    a_missing_thing_is_told_from_a_missing_certificate(issuer, binding).await;
+    without_a_policy_of_its_own_a_certificate_lives_and_dies(issuer, binding).await;
 }
 
 async fn each_call_makes_another_certificate<I: Issuer>(issuer: &I, binding: &Binding) {
@@ -348,7 +372,7 @@ async fn a_missing_policy_is_told_from_a_missing_certificate<I: Issuer>(
     let made = issuer.create_from_csr(&sample::csr()).await.unwrap();
     let issued = issued_as(&made.names);
     let mut other = binding.clone();
-    other.policy = "no-such-policy".to_owned().try_into().unwrap();
+    other.policy = sample::policy("no-such-policy");
     assert_eq!(
         issuer.attach(&issued, &other).await,
         Err(Failure::PolicyMissing)
@@ -358,4 +382,56 @@ async fn a_missing_policy_is_told_from_a_missing_certificate<I: Issuer>(
         issuer.attach(&issued, binding).await,
         Err(Failure::CertificateGone)
     );
+}
+
+/// A Thing that the worker may make can be there the next time; any other the operator has to make.
+async fn a_missing_thing_is_told_from_a_missing_certificate<I: Issuer>(
+    issuer: &I,
+    binding: &Binding,
+) {
+    let made = issuer.create_from_csr(&sample::csr()).await.unwrap();
+    let issued = issued_as(&made.names);
+    let mut other = Binding {
+        thing: "contract-no-such-thing".to_owned().try_into().unwrap(),
+        thing_made: true,
+        ..binding.clone()
+    };
+    let missing = issuer.attach(&issued, &other).await;
+    assert!(
+        matches!(missing, Err(Failure::Unavailable { .. })),
+        "{missing:?}"
+    );
+    issuer.retire(&made.names, &other).await.unwrap();
+    for policy in [binding.policy.clone(), PolicyFrom::Group] {
+        other.policy = policy;
+        let gone = issuer.attach(&issued, &other).await;
+        assert_eq!(gone, Err(Failure::CertificateGone));
+    }
+    let made = issuer.create_from_csr(&sample::csr()).await.unwrap();
+    other.thing_group = None;
+    let missing = issuer.attach(&issued_as(&made.names), &other).await;
+    assert_eq!(missing, Err(Failure::ThingConfigMissing));
+    issuer.retire(&made.names, &other).await.unwrap();
+}
+
+/// Its Thing is there and its group, if any, the operator's: the policy of `binding` is never asked for.
+async fn without_a_policy_of_its_own_a_certificate_lives_and_dies<I: Issuer>(
+    issuer: &I,
+    binding: &Binding,
+) {
+    issuer.ensure_thing(binding).await.unwrap();
+    let lean = Binding {
+        thing_made: true,
+        policy: PolicyFrom::Group,
+        ..binding.clone()
+    };
+    let made = issuer.create_from_csr(&sample::csr()).await.unwrap();
+    let issued = issued_as(&made.names);
+    for _ in 0..2 {
+        issuer.attach(&issued, &lean).await.unwrap();
+    }
+    issuer.activate(&made.names.id).await.unwrap();
+    for _ in 0..2 {
+        issuer.retire(&made.names, &lean).await.unwrap();
+    }
 }

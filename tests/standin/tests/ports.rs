@@ -307,7 +307,7 @@ async fn the_waiting_rows_keep_the_contract() {
 async fn the_inventory_keeps_the_contract() {
     let lab = Lab::start().await;
     let mut binding = sample::device("contract-thing").binding;
-    binding.policy = Account::POLICY.to_owned().try_into().unwrap();
+    binding.policy = sample::policy(Account::POLICY);
     contract_janitor::inventory(&lab.issuer(), &binding).await;
     contract_janitor::inventory_in_order(&lab.issuer(), &binding).await;
 }
