@@ -6,7 +6,6 @@ use std::time::Duration;
 use cvm_aws::queue::REASON;
 use cvm_aws::trails::DynamoTrails;
 use cvm_local::iot::call;
-use cvm_shared::ids::PolicyName;
 use cvm_shared::operate::trails::LETTERS;
 use cvm_shared::operate::trails::Placed;
 use cvm_shared::operate::trails::Trails as _;
@@ -197,8 +196,8 @@ async fn a_letter_is_replayed_once_its_cause_is_mended(
         { "Effect": "Allow", "Action": "iot:Connect", "Resource": "*" }
     ] });
     let policy = json!({ "policyDocument": document.to_string() });
-    let policy = device.binding.policy.name().unwrap();
-    let path = format!("/policies/{policy}");
+    let name = device.binding.policy.name().unwrap();
+    let path = format!("/policies/{name}");
     call(lab.site.emulator.endpoint(), Method::POST, &path, &policy)
         .await
         .unwrap();

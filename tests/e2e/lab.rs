@@ -22,7 +22,6 @@ use cvm_local::emulator::EmulatorOptions;
 use cvm_local::functions::Profile;
 use cvm_local::site::Site;
 use cvm_local::watch;
-use cvm_shared::ids::PolicyName;
 use cvm_shared::ports::Clock as _;
 use cvm_shared::ports::Registry as _;
 use cvm_shared::record::Record;

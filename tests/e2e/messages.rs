@@ -6,7 +6,6 @@ use std::time::Duration;
 use cvm_aws::queue::REASON;
 use cvm_local::watch::queue_depth;
 use cvm_shared::csr::Csr;
-use cvm_shared::ids::PolicyName;
 use cvm_shared::message::Order;
 use cvm_shared::record::Record;
 use cvm_shared::request::KeySource;

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cvm_aws::meters::Meters;
-use cvm_shared::ids::PolicyName;
 use cvm_shared::record::Record;
 use cvm_testkit::faults::Fault;
 use cvm_testkit::faults::Faults;

@@ -151,7 +151,7 @@ async fn the_issuer_keeps_the_contract() {
     contract::issuer(&lab.issuer(), &binding).await;
     assert_eq!(lab.account().certificates(), []);
     assert_eq!(lab.account().most_active_of_a_thing(), 1);
-    assert_eq!(lab.account().usage(Api::CreateCertificateFromCsr).calls, 4);
+    assert_eq!(lab.account().usage(Api::CreateCertificateFromCsr).calls, 7);
 }
 
 #[tokio::test]

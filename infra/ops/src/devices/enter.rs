@@ -39,7 +39,7 @@ what is empty may be left out. Its columns, in any order, called so or as --colu
   productid     the serial number (a-z A-Z 0-9 : _ -)
   secret        the device's secret, 32 random bytes at best; only its verifier is stored
   thingName     the Thing to bind to; if empty, the serial number
-  policyName    the AWS IoT policy to attach; if empty, --default-policy
+  policyName    the AWS IoT policy to attach; if empty, --default-policy or --policy-from-group
   thingType, thingGroup, attributes (name=value;name=value)    may be left out
   auth          proof or any; if empty or left out, --default-auth
   policyFrom    group: no policy is attached, a policy of thingGroup holds; policyName is empty then
