@@ -149,11 +149,10 @@ impl Focus {
         };
         focus.chances(&[
             (Chance::AskFirst, 1),
-            (Chance::Crash, 1 + more),
+            (Chance::Crash, 1),
             (Chance::EarlyLease, 1),
             (Chance::ShowAgain, more),
             (Chance::Fail, 1),
-            (Chance::LoseAnswer, more),
         ])
     }
 
