@@ -22,6 +22,7 @@ use cvm_shared::record::Attributes;
 use cvm_shared::record::Binding;
 use cvm_shared::record::BundleRef;
 use cvm_shared::record::Issued;
+use cvm_shared::record::PolicyFrom;
 use cvm_shared::record::Record;
 use cvm_shared::reprovision::Disuse;
 use cvm_shared::reprovision::Ending;
@@ -216,7 +217,8 @@ fn lease(epoch: u64, until: UnixMillis) -> Lease {
 fn record(state: State) -> Record {
     let binding = Binding {
         thing: ThingName::parse("SN-1").unwrap(),
-        policy: PolicyName::parse("policy").unwrap(),
+        thing_made: false,
+        policy: PolicyFrom::Certificate(PolicyName::parse("policy").unwrap()),
         thing_type: None,
         thing_group: None,
         attributes: Attributes::default(),

@@ -7,6 +7,7 @@ use crate::ids::SerialNumber;
 use crate::ids::ThingName;
 use crate::record::Attributes;
 use crate::record::Binding;
+use crate::record::PolicyFrom;
 use crate::secret::DeviceToken;
 use crate::time::UnixMillis;
 use crate::trail::Author;
@@ -33,7 +34,8 @@ fn life() -> Vec<Record> {
     let token = DeviceToken::parse("0123456789abcdef").unwrap();
     let binding = Binding {
         thing: ThingName::parse("SN-1").unwrap(),
-        policy: PolicyName::parse("policy").unwrap(),
+        thing_made: false,
+        policy: PolicyFrom::Certificate(PolicyName::parse("policy").unwrap()),
         thing_type: None,
         thing_group: None,
         attributes: Attributes::default(),

@@ -51,8 +51,9 @@ pub enum Failure {
     /// The policy named in the device's row does not exist.
     #[error("the policy of the device does not exist")]
     PolicyMissing,
-    /// The Thing type or Thing group named in the device's row does not exist.
-    #[error("the Thing type or group of the device does not exist")]
+    /// The Thing type or Thing group named in the device's row does not exist, or a Thing that only the
+    /// operator may make.
+    #[error("the Thing type or group of the device does not exist, or its ready-made Thing")]
     ThingConfigMissing,
     /// AWS IoT would not sign the request.
     #[error("AWS IoT refused the certificate signing request")]

@@ -182,10 +182,12 @@ pub trait Issuer: Send + Sync {
         &self,
     ) -> impl Future<Output = Result<(NewCertificate, PrivateKeyPem), Failure>> + Send;
 
-    /// Creates the Thing if it is missing and puts it into its group; repeatable.
+    /// Creates the Thing if it is missing and puts it into the group that the row names; repeatable.
     fn ensure_thing(&self, binding: &Binding) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Attaches policy and Thing to the certificate; repeatable.
+    /// Attaches the Thing to the certificate, and the policy unless it comes from the Thing's group;
+    /// repeatable. A Thing that is missing is a failure that may be repeated once it is ensured, or the
+    /// operator's, where the worker may not make it.
     fn attach(
         &self,
         issued: &Issued,

@@ -100,14 +100,55 @@ impl Record {
 pub struct Binding {
     /// The Thing; created by the worker if it is missing.
     pub thing: ThingName,
-    /// The policy; made by the operator.
-    pub policy: PolicyName,
+    /// Whether the operator says that the Thing is there already, in its groups: the worker then
+    /// creates it only if AWS IoT does not know it.
+    pub thing_made: bool,
+    /// Where its rights come from.
+    pub policy: PolicyFrom,
     /// The type of a Thing that the worker creates.
     pub thing_type: Option<ThingTypeName>,
     /// The group that the Thing is put into.
     pub thing_group: Option<ThingGroupName>,
     /// The attributes of a Thing that the worker creates.
     pub attributes: Attributes,
+}
+
+impl Binding {
+    /// Whether the worker may create the Thing. Not one whose group gives it its rights and is known
+    /// to the operator alone: it would be in no group, and its certificate good for nothing.
+    pub fn worker_may_make_thing(&self) -> bool {
+        self.policy != PolicyFrom::Group || self.thing_group.is_some()
+    }
+
+    /// Whether its rights come from a group that nobody puts the Thing into.
+    pub fn lacks_group(&self) -> bool {
+        !self.thing_made && !self.worker_may_make_thing()
+    }
+}
+
+/// Where a device's rights come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PolicyFrom {
+    /// From this policy, which the operator made and the worker attaches to the certificate.
+    Certificate(PolicyName),
+    /// From the policies that the operator attached to a group of the Thing; nothing is attached to the
+    /// certificate. They hold only where the client id is the Thing's name.
+    Group,
+}
+
+impl PolicyFrom {
+    /// The policy that is attached to the certificate.
+    pub fn name(&self) -> Option<&PolicyName> {
+        match self {
+            Self::Certificate(name) => Some(name),
+            Self::Group => None,
+        }
+    }
+
+    /// Whether two are of one kind, whatever the policy is called.
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.name().is_some() == other.name().is_some()
+    }
 }
 
 /// Thing attributes: at most 3, or 50 on a Thing with a type (AWS IoT quotas).
@@ -164,6 +205,31 @@ pub struct BundleRef {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_thing_is_made_only_into_the_group_that_gives_it_its_rights() {
+        let group = || Some(ThingGroupName::parse("fleet").unwrap());
+        let own = || PolicyFrom::Certificate(PolicyName::parse("policy").unwrap());
+        for (policy, thing_group, thing_made, may_make, lacks) in [
+            (own(), None, false, true, false),
+            (own(), None, true, true, false),
+            (PolicyFrom::Group, group(), false, true, false),
+            (PolicyFrom::Group, group(), true, true, false),
+            (PolicyFrom::Group, None, true, false, false),
+            (PolicyFrom::Group, None, false, false, true),
+        ] {
+            let binding = Binding {
+                thing: ThingName::parse("thing").unwrap(),
+                thing_made,
+                policy,
+                thing_type: None,
+                thing_group,
+                attributes: Attributes::default(),
+            };
+            let found = (binding.worker_may_make_thing(), binding.lacks_group());
+            assert_eq!(found, (may_make, lacks), "{binding:?}");
+        }
+    }
 
     #[test]
     fn attributes_are_counted_as_aws_iot_counts_them() {

@@ -15,6 +15,7 @@ use crate::lease::Epoch;
 use crate::record::Attributes;
 use crate::record::Binding;
 use crate::record::BundleRef;
+use crate::record::PolicyFrom;
 use crate::reprovision::Disuse;
 use crate::reprovision::Ending;
 use crate::request::Generation;
@@ -60,7 +61,8 @@ fn record(state: State) -> Record {
     let token = DeviceToken::parse("token").unwrap();
     let binding = Binding {
         thing: ThingName::parse("thing").unwrap(),
-        policy: PolicyName::parse("policy").unwrap(),
+        thing_made: false,
+        policy: PolicyFrom::Certificate(PolicyName::parse("policy").unwrap()),
         thing_type: None,
         thing_group: None,
         attributes: Attributes::default(),

@@ -1,6 +1,7 @@
 //! The port contracts against the fakes. The same functions run against the emulator in `e2e`.
 
 use cvm_testkit::contract;
+use cvm_testkit::contract_issuer;
 use cvm_testkit::contract_janitor;
 use cvm_testkit::guard::TestGuard;
 use cvm_testkit::issuer::MemoryIssuer;
@@ -44,5 +45,5 @@ async fn the_guard_in_memory() {
 #[tokio::test]
 async fn the_issuer_in_memory() {
     let issuer = MemoryIssuer::new(&[sample::POLICY], HandClock::new());
-    contract::issuer(&issuer, &sample::device("contract-thing").binding).await;
+    contract_issuer::issuer(&issuer, &sample::device("contract-thing").binding).await;
 }

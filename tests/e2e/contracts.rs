@@ -11,6 +11,7 @@ use cvm_aws::vault::S3Vault;
 use cvm_shared::ids::BundleKey;
 use cvm_shared::ports::Vault as _;
 use cvm_testkit::contract;
+use cvm_testkit::contract_issuer;
 use cvm_testkit::contract_janitor;
 use cvm_testkit::sample;
 use cvm_worker::iot::AwsIssuer;
@@ -74,7 +75,7 @@ pub(crate) async fn the_issuer_in_aws_iot(lab: Arc<Lab>) {
     let issuer = AwsIssuer::new(cvm_worker::iot::client(&sdk), pacer, SystemClock);
     let mut binding = lab.device("contract-thing").binding;
     binding.thing = sample::device("contract-thing").binding.thing;
-    contract::issuer(&issuer, &binding).await;
+    contract_issuer::issuer(&issuer, &binding).await;
     contract_janitor::inventory(&issuer, &binding).await;
 }
 

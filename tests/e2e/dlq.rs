@@ -6,7 +6,6 @@ use std::time::Duration;
 use cvm_aws::queue::REASON;
 use cvm_aws::trails::DynamoTrails;
 use cvm_local::iot::call;
-use cvm_shared::ids::PolicyName;
 use cvm_shared::operate::trails::LETTERS;
 use cvm_shared::operate::trails::Placed;
 use cvm_shared::operate::trails::Trails as _;
@@ -113,7 +112,7 @@ pub(crate) async fn an_operator_works_dead_letters_off() {
 async fn parked_for_its_policy(operator: &Operator) -> (Record, String) {
     let lab = &operator.lab;
     let mut device = lab.device("E2E-mend");
-    device.binding.policy = PolicyName::parse("made-later").unwrap();
+    device.binding.policy = sample::policy("made-later");
     lab.put(&device).await;
     let body = order(&device, csr_of("E2E-mend"));
     lab.enqueue(&body).await;
@@ -197,7 +196,8 @@ async fn a_letter_is_replayed_once_its_cause_is_mended(
         { "Effect": "Allow", "Action": "iot:Connect", "Resource": "*" }
     ] });
     let policy = json!({ "policyDocument": document.to_string() });
-    let path = format!("/policies/{}", device.binding.policy);
+    let name = device.binding.policy.name().unwrap();
+    let path = format!("/policies/{name}");
     call(lab.site.emulator.endpoint(), Method::POST, &path, &policy)
         .await
         .unwrap();

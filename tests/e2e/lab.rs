@@ -22,7 +22,6 @@ use cvm_local::emulator::EmulatorOptions;
 use cvm_local::functions::Profile;
 use cvm_local::site::Site;
 use cvm_local::watch;
-use cvm_shared::ids::PolicyName;
 use cvm_shared::ports::Clock as _;
 use cvm_shared::ports::Registry as _;
 use cvm_shared::record::Record;
@@ -121,7 +120,7 @@ impl Lab {
     /// A row whose policy is the stack's.
     pub(crate) fn device(&self, serial: &str) -> Record {
         let mut device = sample::device(serial);
-        device.binding.policy = PolicyName::parse(&*self.site.outputs.device_policy).unwrap();
+        device.binding.policy = sample::policy(&self.site.outputs.device_policy);
         device
     }
 

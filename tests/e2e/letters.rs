@@ -8,12 +8,12 @@ use cvm_device::install::KeyMode;
 use cvm_device::vend::vend;
 use cvm_local::iot::call;
 use cvm_local::watch::queue_depth;
-use cvm_shared::ids::PolicyName;
 use cvm_shared::ports::Clock as _;
 use cvm_shared::record::Record;
 use cvm_shared::request::KeySource;
 use cvm_shared::state::Delivery;
 use cvm_shared::state::State;
+use cvm_testkit::sample;
 use reqwest::Method;
 use serde_json::json;
 
@@ -121,7 +121,7 @@ async fn a_vended_device_whose_bundle_is_lost_is_served_after_a_reset(operator: 
 async fn a_failed_device_whose_bundle_is_lost_has_another_certificate(operator: &Operator) {
     let (lab, serial) = (&operator.lab, "E2E-failed-lost");
     let mut device = lab.device(serial);
-    device.binding.policy = PolicyName::parse("made-after-the-loss").unwrap();
+    device.binding.policy = sample::policy("made-after-the-loss");
     lab.put(&device).await;
     let body = order(&device, KeySource::Service);
     lab.enqueue(&body).await;
@@ -132,7 +132,8 @@ async fn a_failed_device_whose_bundle_is_lost_has_another_certificate(operator: 
         { "Effect": "Allow", "Action": "iot:Connect", "Resource": "*" }
     ] });
     let policy = json!({ "policyDocument": document.to_string() });
-    let path = format!("/policies/{}", device.binding.policy);
+    let name = device.binding.policy.name().unwrap();
+    let path = format!("/policies/{name}");
     let endpoint = lab.site.emulator.endpoint();
     call(endpoint, Method::POST, &path, &policy).await.unwrap();
 

@@ -6,7 +6,6 @@ use std::time::Duration;
 use cvm_aws::queue::REASON;
 use cvm_local::watch::queue_depth;
 use cvm_shared::csr::Csr;
-use cvm_shared::ids::PolicyName;
 use cvm_shared::message::Order;
 use cvm_shared::record::Record;
 use cvm_shared::request::KeySource;
@@ -81,7 +80,7 @@ pub(crate) async fn poison_is_parked_with_its_reason(lab: Arc<Lab>) {
 
 pub(crate) async fn a_dead_letter_is_replayed_once_its_cause_is_mended(lab: Arc<Lab>) {
     let mut device = lab.device("E2E-policy");
-    device.binding.policy = PolicyName::parse("no-such-policy").unwrap();
+    device.binding.policy = sample::policy("no-such-policy");
     lab.put(&device).await;
     let text = order(&device, KeySource::Service);
     lab.enqueue(&text).await;

@@ -222,6 +222,7 @@ IMPORT = {
     + HEADER.rstrip("\n")
     + f",thingType,thingGroup,attributes\nSN-1,{SECRET},,p,type,group,a=b;c=d\nSN-2,{SECRET},,p,,,a=b;a=c\n",
     "auth": "n" + HEADER.rstrip("\n") + f",auth\nSN-1,{SECRET},,p,proof\nSN-2,{SECRET},,p,any\nSN-3,{SECRET},,p,x\n",
+    "lean": "g" + HEADER.rstrip("\n") + f",thingGroup,policyFrom,thingMade\nSN-1,{SECRET},,,,,\nSN-2,{SECRET},,,g,group,no\nSN-3,{SECRET},,,,group,no\nSN-4,{SECRET},,p,g,group,\nSN-5,{SECRET},,p,,x,y\n",
     "turned": f"nsecret,policyName,productid,thingName\n{SECRET},p,SN-1,\n",
     "weak": f"n{HEADER}SN-1,hunter2,,p\n",
     "twice": f"n{HEADER}SN-1,{SECRET},,p\nSN-1,{SECRET}x,,p\n",

@@ -112,6 +112,7 @@ async fn in_an_account_of_our_own_everything_unused_goes_and_nothing_else(ground
     let active = site.world.issuer.create_with_keys().await.unwrap().0;
     let binding = sample::device("SN-7").binding;
     let issued = sample::issued(&attached.names);
+    site.world.issuer.ensure_thing(&binding).await.unwrap();
     site.world.issuer.attach(&issued, &binding).await.unwrap();
     site.world.issuer.activate(&active.names.id).await.unwrap();
     site.world.clock.advance(2 * HOUR);
@@ -135,7 +136,7 @@ async fn a_certificate_that_a_failed_row_still_names_is_kept(ground: &Ground) {
     let site = quiet(ground);
     let csr = sample::csr_pem();
     let mut device = sample::device("SN-1");
-    device.binding.policy = "missing".to_owned().try_into().unwrap();
+    device.binding.policy = sample::policy("missing");
     site.world.registry.put(device);
     submit(&site, &csr).await;
     site.settle(5).await;

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cvm_aws::meters::Meters;
-use cvm_shared::ids::PolicyName;
 use cvm_shared::record::Record;
 use cvm_testkit::faults::Fault;
 use cvm_testkit::faults::Faults;
@@ -111,7 +110,7 @@ async fn the_worker_counts(site: &Site, meters: Meters) {
     assert_eq!(issued["WaitSeconds"], json!([300.0]));
     assert_eq!(issued["IssueSeconds"].as_array().unwrap().len(), 1);
     assert_eq!(issued.len(), 3, "{issued:?}");
-    let policy = PolicyName::parse("no-such-policy").unwrap();
+    let policy = sample::policy("no-such-policy");
     put(site, "SN-2", |device| device.binding.policy = policy);
     assert_eq!(submit(site, "SN-2", sample::TOKEN).await, 202);
     told(meters);

@@ -275,7 +275,7 @@ async fn a_missing_policy_fails_visibly_and_the_dead_letter_works_once_it_is_the
 ) {
     let site = Site::on(ground.world(), Faults::default());
     let mut device = sample::device("SN-1");
-    device.binding.policy = "later".to_owned().try_into().unwrap();
+    device.binding.policy = sample::policy("later");
     site.world.registry.put(device);
     let id = submit(&site, &sample::csr_pem()).await;
     site.settle(30).await;

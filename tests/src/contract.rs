@@ -7,13 +7,10 @@ use cvm_shared::failure::Failure;
 use cvm_shared::ids::BundleKey;
 use cvm_shared::ids::Owner;
 use cvm_shared::lease::Lease;
-use cvm_shared::ports::CertificateRef;
 use cvm_shared::ports::Guard;
-use cvm_shared::ports::Issuer;
 use cvm_shared::ports::Registry;
 use cvm_shared::ports::Swap;
 use cvm_shared::ports::Vault;
-use cvm_shared::record::Binding;
 use cvm_shared::record::BundleRef;
 use cvm_shared::record::Issued;
 use cvm_shared::record::Record;
@@ -44,6 +41,7 @@ pub async fn registry<R: Registry>(registry: &R, seed: impl AsyncFn(&Record)) {
     a_stale_write_changes_nothing(registry, &seed).await;
     a_stale_write_within_a_state_changes_nothing(registry, &seed).await;
     of_many_rivals_one_wins(registry, &seed).await;
+    lean_rows_read_back_through_a_life(registry, &seed).await;
 }
 
 async fn unknown_devices_have_no_row<R: Registry>(registry: &R) {
@@ -73,6 +71,26 @@ async fn a_life_is_written_and_read_back<R: Registry>(registry: &R, seed: impl A
                 Ok(Some(after.clone())),
                 "{event:?}"
             );
+            row = after;
+        }
+    }
+}
+
+/// What a row leaves to the operator stays in it, whatever else is written.
+async fn lean_rows_read_back_through_a_life<R: Registry>(
+    registry: &R,
+    seed: impl AsyncFn(&Record),
+) {
+    for (number, lean) in sample::Lean::ALL.into_iter().enumerate() {
+        let mut row = sample::device(&format!("contract-lean-{number}"));
+        lean.bind(&mut row);
+        seed(&row).await;
+        for event in life(&row, &KeySource::Service) {
+            let after = next(&row, &event).unwrap();
+            let swapped = registry.swap(&row, &after).await;
+            assert_eq!(swapped, Ok(Swap::Done), "{lean:?}, {event:?}");
+            let read = registry.load(&row.serial).await;
+            assert_eq!(read, Ok(Some(after.clone())), "{lean:?}, {event:?}");
             row = after;
         }
     }
@@ -289,73 +307,4 @@ pub async fn vault<V: Vault>(vault: &V, read: impl AsyncFn(&BundleKey) -> Vec<u8
     assert_eq!(vault.fetch(&key, 5).await, Ok(None));
     assert_eq!(vault.holds(&beside).await, Ok(true));
     vault.shred(&beside).await.unwrap();
-}
-
-/// An issuer of an account that has the policy of `binding`, and none with another name.
-pub async fn issuer<I: Issuer>(issuer: &I, binding: &Binding) {
-    each_call_makes_another_certificate(issuer, binding).await;
-    a_certificate_lives_and_dies(issuer, binding).await;
-    a_missing_policy_is_told_from_a_missing_certificate(issuer, binding).await;
-}
-
-async fn each_call_makes_another_certificate<I: Issuer>(issuer: &I, binding: &Binding) {
-    let csr = sample::csr();
-    let one = issuer.create_from_csr(&csr).await.unwrap();
-    let two = issuer.create_from_csr(&csr).await.unwrap();
-    assert_ne!(one.names.id, two.names.id);
-    let (three, key) = issuer.create_with_keys().await.unwrap();
-    assert!(key.expose().contains("PRIVATE KEY"));
-    for made in [one, two, three] {
-        issuer.retire(&made.names, binding).await.unwrap();
-    }
-}
-
-pub(crate) fn issued_as(names: &CertificateRef) -> Issued {
-    Issued {
-        certificate_id: names.id.clone(),
-        certificate_arn: names.arn.clone(),
-        ..issued("a")
-    }
-}
-
-/// Every step twice: each must be repeatable. What was retired can never be activated again.
-async fn a_certificate_lives_and_dies<I: Issuer>(issuer: &I, binding: &Binding) {
-    let made = issuer.create_from_csr(&sample::csr()).await.unwrap();
-    let issued = issued_as(&made.names);
-    for _ in 0..2 {
-        issuer.ensure_thing(binding).await.unwrap();
-    }
-    for _ in 0..2 {
-        issuer.attach(&issued, binding).await.unwrap();
-    }
-    for _ in 0..2 {
-        issuer.activate(&made.names.id).await.unwrap();
-    }
-    for _ in 0..2 {
-        issuer.retire(&made.names, binding).await.unwrap();
-    }
-    assert_eq!(
-        issuer.activate(&made.names.id).await,
-        Err(Failure::CertificateGone)
-    );
-    assert!(!issuer.endpoint().await.unwrap().is_empty());
-}
-
-async fn a_missing_policy_is_told_from_a_missing_certificate<I: Issuer>(
-    issuer: &I,
-    binding: &Binding,
-) {
-    let made = issuer.create_from_csr(&sample::csr()).await.unwrap();
-    let issued = issued_as(&made.names);
-    let mut other = binding.clone();
-    other.policy = "no-such-policy".to_owned().try_into().unwrap();
-    assert_eq!(
-        issuer.attach(&issued, &other).await,
-        Err(Failure::PolicyMissing)
-    );
-    issuer.retire(&made.names, binding).await.unwrap();
-    assert_eq!(
-        issuer.attach(&issued, binding).await,
-        Err(Failure::CertificateGone)
-    );
 }

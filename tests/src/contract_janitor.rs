@@ -19,7 +19,7 @@ use cvm_shared::state::State;
 use cvm_shared::time::UnixMillis;
 
 use crate::contract::issued;
-use crate::contract::issued_as;
+use crate::contract_issuer::issued_as;
 use crate::sample;
 
 /// A moment that no other suite uses, so that a shared table does no harm.

@@ -21,6 +21,7 @@ use cvm_shared::ports::Page;
 use cvm_shared::ports::Removal;
 use cvm_shared::record::Binding;
 use cvm_shared::record::Issued;
+use cvm_shared::record::PolicyFrom;
 use cvm_shared::reprovision::Disuse;
 use cvm_shared::secret::PrivateKeyPem;
 use cvm_shared::time::UnixMillis;
@@ -30,6 +31,7 @@ use rcgen::DistinguishedName;
 use rcgen::DnType;
 use rcgen::KeyPair;
 
+use crate::sample::GROUP;
 use crate::time::HandClock;
 
 /// A certificate as AWS IoT knows it.
@@ -52,7 +54,8 @@ pub struct Registered {
 #[derive(Debug, Default)]
 struct Inside {
     certificates: BTreeMap<CertificateId, Registered>,
-    things: BTreeSet<String>,
+    /// Each Thing with the groups that it is in.
+    things: BTreeMap<String, BTreeSet<String>>,
     policies: BTreeSet<String>,
     created: u64,
     most_active_of_a_thing: usize,
@@ -66,7 +69,7 @@ pub struct MemoryIssuer {
 }
 
 impl MemoryIssuer {
-    /// An account that has these policies.
+    /// An account that has these policies, and the samples' group of Things.
     pub fn new(policies: &[&str], clock: HandClock) -> Self {
         let inside = Inside {
             policies: policies.iter().map(|name| (*name).to_owned()).collect(),
@@ -104,6 +107,30 @@ impl MemoryIssuer {
     /// Adds a policy, as an operator would.
     pub fn add_policy(&self, name: &str) {
         self.inside.lock().unwrap().policies.insert(name.to_owned());
+    }
+
+    /// Makes a Thing in the samples' group, as an operator would.
+    pub fn add_thing(&self, name: &str) {
+        let groups = BTreeSet::from([GROUP.to_owned()]);
+        let mut inside = self.inside.lock().unwrap();
+        inside.things.insert(name.to_owned(), groups);
+    }
+
+    /// Whether the certificate has what the row says: its Thing, and the policy itself or by that
+    /// Thing's group.
+    pub fn is_bound(&self, certificate: &Registered, binding: &Binding) -> bool {
+        let thing = binding.thing.as_str();
+        let may = match &binding.policy {
+            PolicyFrom::Certificate(name) => certificate.policies.contains(name.as_str()),
+            PolicyFrom::Group => self.is_in_group(thing) && certificate.policies.is_empty(),
+        };
+        may && certificate.things.contains(thing)
+    }
+
+    fn is_in_group(&self, thing: &str) -> bool {
+        let inside = self.inside.lock().unwrap();
+        let groups = inside.things.get(thing);
+        groups.is_some_and(|groups| groups.contains(GROUP))
     }
 
     /// Loses a certificate, as a careless operator would.
@@ -145,12 +172,12 @@ impl Inside {
     /// Notes how many ACTIVE certificates each Thing has now.
     fn observe(&mut self) {
         let active = || self.certificates.values().filter(|known| known.active);
-        let count = |thing| {
+        let count = |thing: &String| {
             active()
                 .filter(|known| known.things.contains(thing))
                 .count()
         };
-        let most = self.things.iter().map(count).max().unwrap_or_default();
+        let most = self.things.keys().map(count).max().unwrap_or_default();
         self.most_active_of_a_thing = self.most_active_of_a_thing.max(most);
     }
 }
@@ -177,22 +204,32 @@ impl Issuer for MemoryIssuer {
     }
 
     async fn ensure_thing(&self, binding: &Binding) -> Result<(), Failure> {
-        self.inside
-            .lock()
-            .unwrap()
-            .things
-            .insert(binding.thing.to_string());
-        Ok(())
+        let mut inside = self.inside.lock().unwrap();
+        let groups = inside.things.entry(binding.thing.to_string()).or_default();
+        match &binding.thing_group {
+            None => Ok(()),
+            Some(group) if group.as_str() == GROUP => {
+                groups.insert(GROUP.to_owned());
+                Ok(())
+            }
+            Some(_) => Err(Failure::ThingConfigMissing),
+        }
     }
 
+    /// The policy is attached whatever becomes of the Thing: AWS IoT is asked for both at once.
     async fn attach(&self, issued: &Issued, binding: &Binding) -> Result<(), Failure> {
         let mut inside = self.inside.lock().unwrap();
-        let known = inside.policies.contains(binding.policy.as_str());
+        let there = inside.things.contains_key(binding.thing.as_str());
+        let policy = binding.policy.name().map(ToString::to_string);
+        let known = policy.iter().all(|name| inside.policies.contains(name));
         let certificate = inside.certificate(&issued.certificate_id)?;
         if !known {
             return Err(Failure::PolicyMissing);
         }
-        certificate.policies.insert(binding.policy.to_string());
+        certificate.policies.extend(policy);
+        if !there {
+            return Err(thing_missing(binding));
+        }
         certificate.things.insert(binding.thing.to_string());
         inside.observe();
         Ok(())
@@ -262,6 +299,16 @@ impl Inventory for MemoryIssuer {
         }
         inside.certificates.remove(certificate);
         Ok(Removal::Gone)
+    }
+}
+
+fn thing_missing(binding: &Binding) -> Failure {
+    if !binding.worker_may_make_thing() {
+        return Failure::ThingConfigMissing;
+    }
+    Failure::Unavailable {
+        service: "iot",
+        detail: "Thing not visible yet".to_owned(),
     }
 }
 

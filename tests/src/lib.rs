@@ -2,7 +2,7 @@
 //! fakes and real adapters both face. Never ships.
 //!
 //! [`world`] puts the fakes together, [`site`] the real door, worker and janitor on them; [`registry`], [`guard`], [`queue`], [`issuer`], [`vault`] and [`time`] are
-//! them; [`faults`] (by [`faulty`]) makes their calls fail, vanish or repeat; [`contract`], [`contract_janitor`], [`contract_queue`] and
+//! them; [`faults`] (by [`faulty`]) makes their calls fail, vanish or repeat; [`contract`], [`contract_issuer`], [`contract_janitor`], [`contract_queue`] and
 //! [`contract_operator`] are what each port must do;
 //! [`proofs`] proves requests; [`sample`] has devices with boring values.
 
@@ -13,6 +13,7 @@
 )]
 
 pub mod contract;
+pub mod contract_issuer;
 pub mod contract_janitor;
 pub mod contract_operator;
 pub mod contract_queue;

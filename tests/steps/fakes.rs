@@ -1,6 +1,7 @@
 //! On the fakes.
 
 use cvm_maria::ground::Ground;
+use cvm_testkit::sample::Lean;
 
 use crate::lives::Life;
 use crate::matrix::Struck;
@@ -48,4 +49,11 @@ async fn every_fault_at_every_call_after_the_order_was_lost() {
 #[tokio::test]
 async fn every_fault_at_every_call_after_a_failure_that_was_mended() {
     on_fakes(Life::Mended, 1).await;
+}
+
+#[tokio::test]
+async fn every_fault_at_every_call_of_lean_rows() {
+    for lean in Lean::ALL {
+        on_fakes(Life::Lean(lean), 1).await;
+    }
 }

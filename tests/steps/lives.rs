@@ -22,6 +22,7 @@ use cvm_shared::write::write;
 use cvm_testkit::faults::Faults;
 use cvm_testkit::proofs::opened;
 use cvm_testkit::sample;
+use cvm_testkit::sample::Lean;
 use cvm_testkit::site::Site;
 use cvm_testkit::site::confirmation;
 use cvm_testkit::site::poll;
@@ -48,6 +49,8 @@ pub(crate) enum Life {
     LostOrder,
     /// The policy is missing at first, and the dead letter is replayed.
     Mended,
+    /// Its row leaves so much to the operator.
+    Lean(Lean),
 }
 
 /// A site on this ground with the device `SN-1`, which may be provisioned again.
@@ -82,6 +85,7 @@ impl Life {
             Self::Kept => kept(site).await,
             Self::LostOrder => lost_order(site).await,
             Self::Mended => mended(site).await,
+            Self::Lean(leaning) => lean(site, leaning).await,
         }
         swept(site).await;
     }
@@ -163,7 +167,7 @@ async fn lost_order(site: &Site) {
 
 async fn mended(site: &Site) {
     let mut device = sample::device("SN-1");
-    device.binding.policy = "later".to_owned().try_into().unwrap();
+    device.binding.policy = sample::policy("later");
     site.world.registry.put(device);
     let id = accepted(site, Some(&sample::csr_pem())).await;
     site.settle(60).await;
@@ -173,6 +177,16 @@ async fn mended(site: &Site) {
     site.settle(60).await;
     fetched(site, &id).await;
     confirmed(site, &id).await;
+}
+
+async fn lean(site: &Site, leaning: Lean) {
+    let mut device = site.world.registry.row(&sample::serial("SN-1")).unwrap();
+    leaning.bind(&mut device);
+    if leaning.has_thing() {
+        site.world.issuer.add_thing(device.binding.thing.as_str());
+    }
+    site.world.registry.put(device);
+    served(site, Some(&sample::csr_pem())).await;
 }
 
 /// The id of the request, once the door has accepted it.

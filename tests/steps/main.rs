@@ -15,10 +15,12 @@ mod matrix;
 use std::time::Duration;
 
 use cvm_maria::ground::Ground;
+use cvm_shared::failure::FailureCode;
 use cvm_shared::ids::BundleKey;
 use cvm_testkit::faults::Fault;
 use cvm_testkit::faults::Faults;
 use cvm_testkit::sample;
+use cvm_testkit::sample::Lean;
 use cvm_testkit::site::Site;
 use lives::Life;
 use lives::accepted;
@@ -82,4 +84,60 @@ async fn a_sweep_after_a_sweep_finds_nothing_to_do() {
     let gone = (summary.deactivated, summary.removed, summary.orphans);
     assert_eq!(gone, (0, 0, 0));
     assert!(summary.complete);
+}
+
+/// The calls to AWS IoT of one device, served.
+async fn issuing_calls(lean: Lean) -> Vec<&'static str> {
+    let site = lives::site(&Ground::Memory, Faults::default()).await;
+    Life::Lean(lean).live(&site).await;
+    assert_eq!(site.world.issuer.created(), 1, "{lean:?}");
+    let calls = site.faults.calls().into_iter();
+    let wanted = ["issuer.ensure_thing", "issuer.attach"];
+    calls.filter(|call| wanted.contains(call)).collect()
+}
+
+/// A row that says so wrongly costs another run, and no other certificate.
+#[tokio::test]
+async fn a_thing_is_ensured_unless_its_row_says_that_it_is_there() {
+    let (ensure, attach) = ("issuer.ensure_thing", "issuer.attach");
+    for (lean, expected) in [
+        (Lean::No, vec![ensure, attach]),
+        (Lean::Group, vec![ensure, attach]),
+        (Lean::Thing, vec![attach]),
+        (Lean::Both, vec![attach]),
+        (Lean::Operators, vec![attach]),
+        (Lean::NoThing, vec![attach, ensure, attach]),
+        (Lean::NeitherOfBoth, vec![attach, ensure, attach]),
+    ] {
+        assert_eq!(issuing_calls(lean).await, expected, "{lean:?}");
+    }
+}
+
+/// The worker does not know the group: a Thing that it made would be in none, and its certificate good for nothing.
+#[tokio::test]
+async fn a_missing_thing_in_a_group_that_only_the_operator_knows_fails_visibly_and_asking_again_helps()
+ {
+    let site = lives::site(&Ground::Memory, Faults::default()).await;
+    let serial = sample::serial("SN-1");
+    let mut device = site.world.registry.row(&serial).unwrap();
+    Lean::Operators.bind(&mut device);
+    site.world.registry.put(device);
+    let csr = sample::csr_pem();
+    // The second time, there is a certificate to adopt, whose Thing may not be made either.
+    for _ in 0..2 {
+        accepted(&site, Some(&csr)).await;
+        site.settle(60).await;
+        let row = site.world.registry.row(&serial).unwrap();
+        assert_eq!(row.state.failure(), Some(FailureCode::ThingConfigMissing));
+    }
+    assert_eq!(site.world.issuer.active(), 0);
+    assert!(!site.faults.calls().contains(&"issuer.ensure_thing"));
+    site.world.issuer.add_thing("SN-1");
+    let id = accepted(&site, Some(&csr)).await;
+    site.settle(60).await;
+    fetched(&site, &id).await;
+    assert_eq!(
+        (site.world.issuer.created(), site.world.issuer.active()),
+        (1, 1)
+    );
 }

@@ -2,6 +2,7 @@
 
 use cvm_maria::ground::Ground;
 use cvm_maria::ground::Parts;
+use cvm_testkit::sample::Lean;
 
 use crate::lives::Life;
 use crate::matrix::Struck;
@@ -26,6 +27,7 @@ async fn every_fault_at_every_call_of_all_lives() {
         (Life::Kept, 2),
         (Life::LostOrder, 1),
         (Life::Mended, 1),
+        (Life::Lean(Lean::NeitherOfBoth), 1),
     ] {
         matrix(&ground, Struck::All, life, certificates).await;
     }
@@ -69,4 +71,11 @@ async fn every_effect_struck_after_the_order_was_lost() {
 #[tokio::test]
 async fn every_effect_struck_after_a_failure_that_was_mended() {
     on_mariadb(Life::Mended, 1).await;
+}
+
+#[tokio::test]
+async fn every_effect_struck_of_lean_rows() {
+    for lean in [Lean::NoThing, Lean::Both] {
+        on_mariadb(Life::Lean(lean), 1).await;
+    }
 }

@@ -31,6 +31,7 @@ use cvm_shared::write::write;
 use cvm_testkit::contract;
 use cvm_testkit::registry::TestRegistry;
 use cvm_testkit::sample;
+use cvm_testkit::sample::Lean;
 use futures_util::FutureExt as _;
 
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
@@ -56,6 +57,16 @@ impl Lives {
         lives.entries = lives.rows.iter().filter_map(Entry::of).collect();
         lives.live(with_all_options(), &mishaps());
         lives.live(sample::device("SN-3"), &replacement());
+        for (serial, lean) in [
+            ("SN-4", Lean::Group),
+            ("SN-5", Lean::Thing),
+            ("SN-6", Lean::Operators),
+        ] {
+            let mut device = sample::device(serial);
+            lean.bind(&mut device);
+            let events = contract::life(&device, &KeySource::Service);
+            lives.live(device, &events);
+        }
         lives.orders = lives.rows.iter().filter_map(order).collect();
         lives.orders.dedup();
         lives

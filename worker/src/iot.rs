@@ -6,7 +6,6 @@ use aws_config::SdkConfig;
 use aws_sdk_iot::Client;
 use aws_sdk_iot::config::Intercept;
 use aws_sdk_iot::config::retry::RetryConfig;
-use aws_sdk_iot::types::AttributePayload;
 use aws_sdk_iot::types::CertificateStatus;
 use backon::BackoffBuilder as _;
 use backon::ExponentialBuilder;
@@ -27,7 +26,6 @@ use futures_util::join;
 use tokio::sync::OnceCell;
 
 use self::answer::NOT_FOUND;
-use self::answer::gone_is_fine;
 use self::answer::incomplete;
 use self::answer::is;
 use self::answer::new_certificate;
@@ -35,6 +33,7 @@ use crate::pacer::Pacer;
 use crate::rates::Api;
 
 mod answer;
+mod binding;
 mod inventory;
 
 const SERVICE: &str = "iot";
@@ -130,117 +129,6 @@ impl<C: Clock> AwsIssuer<C> {
             }
         })
         .await
-    }
-
-    async fn create_thing(&self, binding: &Binding) -> Result<(), Failure> {
-        let mut payload = AttributePayload::builder();
-        for (name, value) in binding.attributes.iter() {
-            payload = payload.attributes(name.as_str(), value.as_str());
-        }
-        let kind = binding.thing_type.as_ref().map(ToString::to_string);
-        let call = self
-            .client
-            .create_thing()
-            .thing_name(binding.thing.as_str());
-        let call = call
-            .attribute_payload(payload.build())
-            .set_thing_type_name(kind);
-        self.paced(Api::Thing, || async {
-            match call.clone().send().await {
-                Ok(_) => Ok(()),
-                // There with another configuration: it is the operator's, and it stays as it is.
-                Err(error) if is(&error, "ResourceAlreadyExistsException") => Ok(()),
-                Err(error) if is(&error, NOT_FOUND) => Err(Failure::ThingConfigMissing),
-                Err(error) => Err(failure(SERVICE, &error)),
-            }
-        })
-        .await
-    }
-
-    async fn group_thing(&self, binding: &Binding) -> Result<(), Failure> {
-        let Some(group) = &binding.thing_group else {
-            return Ok(());
-        };
-        let call = self.client.add_thing_to_thing_group();
-        let call = call
-            .thing_name(binding.thing.as_str())
-            .thing_group_name(group.as_str());
-        self.paced(Api::Thing, || async {
-            match call.clone().send().await {
-                Ok(_) => Ok(()),
-                Err(error) if is(&error, NOT_FOUND) => Err(Failure::ThingConfigMissing),
-                Err(error) => Err(failure(SERVICE, &error)),
-            }
-        })
-        .await
-    }
-
-    async fn attach_policy(&self, issued: &Issued, binding: &Binding) -> Result<(), Failure> {
-        let call = self.client.attach_policy();
-        let call = call
-            .policy_name(binding.policy.as_str())
-            .target(&issued.certificate_arn);
-        self.paced(Api::AttachPolicy, || async {
-            match call.clone().send().await {
-                Ok(_) => Ok(()),
-                Err(error) if is(&error, NOT_FOUND) => Err(self
-                    .missing(&issued.certificate_id, Failure::PolicyMissing)
-                    .await),
-                Err(error) => Err(failure(SERVICE, &error)),
-            }
-        })
-        .await
-    }
-
-    async fn attach_thing(&self, issued: &Issued, binding: &Binding) -> Result<(), Failure> {
-        let call = self.client.attach_thing_principal();
-        let call = call
-            .thing_name(binding.thing.as_str())
-            .principal(&issued.certificate_arn);
-        self.paced(Api::Thing, || async {
-            match call.clone().send().await {
-                Ok(_) => Ok(()),
-                Err(error) if is(&error, NOT_FOUND) => {
-                    // The Thing was ensured a moment ago; AWS IoT may not see it everywhere yet.
-                    let unseen = Failure::Unavailable {
-                        service: SERVICE,
-                        detail: "Thing not visible yet".to_owned(),
-                    };
-                    Err(self.missing(&issued.certificate_id, unseen).await)
-                }
-                Err(error) => Err(failure(SERVICE, &error)),
-            }
-        })
-        .await
-    }
-
-    /// "Not found" does not say what was not: it is the certificate, or else `other`.
-    async fn missing(&self, id: &CertificateId, other: Failure) -> Failure {
-        match self.describe(id).await {
-            Ok(Some(_)) => other,
-            Ok(None) => Failure::CertificateGone,
-            Err(failure) => failure,
-        }
-    }
-
-    async fn detach(&self, certificate: &CertificateRef, binding: &Binding) -> Result<(), Failure> {
-        let policy = self.client.detach_policy();
-        let policy = policy
-            .policy_name(binding.policy.as_str())
-            .target(&certificate.arn);
-        let thing = self.client.detach_thing_principal();
-        let thing = thing
-            .thing_name(binding.thing.as_str())
-            .principal(&certificate.arn);
-        let (policy, thing) = join!(
-            self.paced(Api::AttachPolicy, || async {
-                gone_is_fine(policy.clone().send().await)
-            }),
-            self.paced(Api::Thing, || async {
-                gone_is_fine(thing.clone().send().await)
-            })
-        );
-        policy.and(thing)
     }
 }
 

@@ -26,7 +26,7 @@ pub enum Progress {
     Staged,
     /// The row names it. Made by an earlier epoch, or the Thing was not to be had: it may be missing.
     Adopted,
-    /// The row names it, and its Thing is there.
+    /// The row names it, and its Thing is there, or the operator says so.
     Committed,
     /// Policy and Thing are attached to it.
     Bound,
@@ -52,7 +52,7 @@ pub enum Step {
     Attach {
         /// That certificate.
         issued: Issued,
-        /// Whether the Thing is known to exist.
+        /// Whether the Thing is known or said to exist.
         thing_is_there: bool,
     },
     /// Activate the certificate that the row names.

@@ -175,7 +175,7 @@ where
         let issuer = &self.worker.issuer;
         let (created, thing, endpoint) = join!(
             self.make(&request.key),
-            issuer.ensure_thing(&self.row.binding),
+            self.thing_at_first(),
             issuer.endpoint()
         );
         self.tried = match &created {
@@ -199,6 +199,15 @@ where
         });
         self.progress = Progress::Created;
         missing
+    }
+
+    /// A Thing that the operator has made is taken to be there, which saves the call. If it is not,
+    /// attaching it says so, and the next run makes it.
+    async fn thing_at_first(&self) -> Result<(), Failure> {
+        if self.row.binding.thing_made {
+            return Ok(());
+        }
+        self.worker.issuer.ensure_thing(&self.row.binding).await
     }
 
     async fn make(
@@ -275,7 +284,7 @@ where
     }
 
     async fn attach(&self, issued: &Issued, thing_is_there: bool) -> Result<(), Failure> {
-        if !thing_is_there {
+        if !thing_is_there && self.row.binding.worker_may_make_thing() {
             self.worker.issuer.ensure_thing(&self.row.binding).await?;
         }
         self.worker.issuer.attach(issued, &self.row.binding).await

@@ -17,6 +17,7 @@ use cvm_ops::import::import;
 use cvm_shared::ids::PolicyName;
 use cvm_shared::ids::SerialNumber;
 use cvm_shared::ports::Random;
+use cvm_shared::record::PolicyFrom;
 use cvm_shared::secret::DeviceToken;
 use serde::Deserialize;
 
@@ -104,8 +105,8 @@ impl Fleet {
         policy: PolicyName,
     ) -> Result<Summary, Error> {
         let options = Options {
-            default_policy: Some(policy),
-            hand: None,
+            default_policy: Some(PolicyFrom::Certificate(policy)),
+            ..Options::default()
         };
         let told = Told::default();
         let imported = import(self.csv.as_bytes(), roster, &options, &told).await;
@@ -212,8 +213,10 @@ mod tests {
     #[tokio::test]
     async fn the_import_takes_every_row() {
         let options = Options {
-            default_policy: Some(PolicyName::parse("device").unwrap()),
-            hand: None,
+            default_policy: Some(PolicyFrom::Certificate(
+                PolicyName::parse("device").unwrap(),
+            )),
+            ..Options::default()
         };
         for fleet in [
             devices_csv(),

@@ -101,6 +101,61 @@ fn weak_secrets_and_proofs_are_asked_for_by_options() {
 }
 
 #[test]
+fn things_that_are_made_and_policies_of_groups_are_told_by_columns_and_by_options() {
+    let secret = "hunter2-Xq9v%T4mWz7kRb";
+    let header = format!("{HEADER},thingGroup,policyFrom,thingMade");
+    let rows = format!(
+        "SN-1,{secret},,,,,\nSN-2,{secret},,,,group,yes\nSN-3,{secret},,p,g,group,\nSN-4,{secret},,,,group,no\n"
+    );
+    let path = file("lean.csv", &format!("{header}\n{rows}"));
+    let import = |options: &[&str]| {
+        let args = ["devices", "import", &path, "--dry-run", "--output", "json"];
+        cvmctl(&[&args[..], options].concat())
+    };
+    let said = import(&["--things-made", "--policy-from-group"]);
+    assert_eq!(said.code, 1);
+    let told: Vec<&str> = said.out.lines().collect();
+    assert!(
+        told[0].starts_with("{\"line\":4,\"reason\":\"policyFrom: is group,"),
+        "{told:?}"
+    );
+    assert!(
+        told[1].starts_with("{\"line\":5,\"reason\":\"thingGroup: is empty:"),
+        "{told:?}"
+    );
+    assert!(told[2].contains("\"imported\":2"), "{told:?}");
+    assert!(
+        import(&[]).out.contains("\"imported\":1"),
+        "only the row that says so"
+    );
+    let both = import(&["--policy-from-group", "--default-policy", "p"]);
+    assert_eq!(both.code, 2);
+}
+
+/// Else the secrets of devices would be written whose rows are all refused.
+#[test]
+fn made_devices_have_a_group_or_things_that_are_made() {
+    let home = tempfile::tempdir().unwrap();
+    let out = home.path().join("factory.csv");
+    let out = out.to_str().unwrap();
+    let args = [
+        "devices",
+        "import",
+        "--generate",
+        "2",
+        "--prefix",
+        "SN-",
+        "--out",
+        out,
+    ];
+    let answer = cvmctl(&[&args[..], &["--policy-from-group", "--table", "t"]].concat());
+    assert_eq!(answer.code, 2, "{}", answer.err);
+    assert!(answer.err.contains("--things-made"), "{}", answer.err);
+    assert!(!std::path::Path::new(out).exists());
+    assert_eq!(cvmctl(&args).code, 2, "no policy at all");
+}
+
+#[test]
 fn wrong_usage_is_two_and_says_what_is_wrong() {
     let unknown = file("unknown.csv", &format!("{HEADER},serial\n"));
     let headless = file("headless.csv", "SN-1,hunter2-hunter2-hunter2,,p\n");

@@ -75,12 +75,20 @@ impl Lab {
         self.standin.account()
     }
 
-    /// With so many devices in the stack, some of them disabled, keys bound, trails told, and a note without a device.
+    /// With so many devices in the stack, each fifth of them lean, some of them disabled, keys bound, trails told, and a note without a device.
     async fn with(devices: usize) -> Self {
         let lab = Self::start().await;
-        let row = |n: usize| format!("SN-{n:04},hunter2-Xq9v%T4mWz7kRb{n:04},,fleet,kind,n=r{n}\n");
+        let row = |n: usize| {
+            let rights = if n.is_multiple_of(5) {
+                ",group,yes"
+            } else {
+                "fleet,,"
+            };
+            format!("SN-{n:04},hunter2-Xq9v%T4mWz7kRb{n:04},,{rights},kind,n=r{n}\n")
+        };
         let rows: String = (1..=devices).map(row).collect();
-        let header = "productid,secret,thingName,policyName,thingType,attributes";
+        let header =
+            "productid,secret,thingName,policyName,policyFrom,thingMade,thingType,attributes";
         let file = lab.host.file("devices.csv", &format!("{header}\n{rows}"));
         run(&["devices", "import", &file], &stack(&lab.standin))
             .await
@@ -305,7 +313,14 @@ async fn what_was_changed_by_hand_is_found_and_never_overwritten() {
     let rows = lab.host_rows().await;
     let policy = |name: &str| {
         let row = rows.iter().find(|row| row.name == name).unwrap();
-        row.record.as_ref().unwrap().binding.policy.to_string()
+        row.record
+            .as_ref()
+            .unwrap()
+            .binding
+            .policy
+            .name()
+            .unwrap()
+            .to_string()
     };
     assert_eq!(policy("SN-0003"), "admin", "left as it is");
     let few = lab

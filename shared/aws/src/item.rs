@@ -57,6 +57,7 @@ mod tests {
     use cvm_shared::ids::ThingName;
     use cvm_shared::record::Attributes;
     use cvm_shared::record::Binding;
+    use cvm_shared::record::PolicyFrom;
     use cvm_shared::request::Generation;
     use cvm_shared::request::KeySource;
     use cvm_shared::request::Request;
@@ -72,7 +73,8 @@ mod tests {
         let token = DeviceToken::parse("token").unwrap();
         let binding = Binding {
             thing: ThingName::parse("thing-1").unwrap(),
-            policy: PolicyName::parse("policy").unwrap(),
+            thing_made: false,
+            policy: PolicyFrom::Certificate(PolicyName::parse("policy").unwrap()),
             thing_type: None,
             thing_group: None,
             attributes: Attributes::default(),

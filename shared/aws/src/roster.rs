@@ -200,6 +200,7 @@ mod tests {
     use cvm_shared::ids::ThingName;
     use cvm_shared::record::Attributes;
     use cvm_shared::record::Binding;
+    use cvm_shared::record::PolicyFrom;
     use cvm_shared::secret::DeviceToken;
     use cvm_shared::state::State;
     use cvm_shared::verifier::Verifier;
@@ -211,7 +212,8 @@ mod tests {
         let token = DeviceToken::parse("0123456789abcdef").unwrap();
         let binding = Binding {
             thing: ThingName::parse(thing).unwrap(),
-            policy: PolicyName::parse("policy").unwrap(),
+            thing_made: false,
+            policy: PolicyFrom::Certificate(PolicyName::parse("policy").unwrap()),
             thing_type: None,
             thing_group: None,
             attributes: Attributes::default(),

@@ -47,6 +47,8 @@ pub(crate) const COLUMNS: &[(&str, Kind)] = &[
     ("auth", Kind::Text),
     ("thingName", Kind::Text),
     ("policyName", Kind::Text),
+    ("policyFrom", Kind::Text),
+    ("thingMade", Kind::Text),
     ("thingType", Kind::Text),
     ("thingGroup", Kind::Text),
     ("attributes", Kind::Nested),

@@ -70,6 +70,7 @@ mod tests {
     use crate::ids::ThingName;
     use crate::record::Attributes;
     use crate::record::Binding;
+    use crate::record::PolicyFrom;
     use crate::row::Value;
     use crate::secret::DeviceToken;
     use crate::verifier::Verifier;
@@ -79,7 +80,8 @@ mod tests {
         let token = DeviceToken::parse("token").unwrap();
         let binding = Binding {
             thing: ThingName::parse("thing-1").unwrap(),
-            policy: PolicyName::parse("policy").unwrap(),
+            thing_made: false,
+            policy: PolicyFrom::Certificate(PolicyName::parse("policy").unwrap()),
             thing_type: None,
             thing_group: None,
             attributes: Attributes::default(),

@@ -32,6 +32,7 @@ use crate::record::Attributes;
 use crate::record::Binding;
 use crate::record::BundleRef;
 use crate::record::Issued;
+use crate::record::PolicyFrom;
 use crate::record::Record;
 use crate::request::Generation;
 use crate::request::KeySource;
@@ -51,6 +52,13 @@ pub const KEY: &str = "productid";
 /// How the device may log in; a row without it takes tokens and proofs.
 const AUTH: &str = "auth";
 const PROOF: &str = "proof";
+/// The policy that is attached to the certificate; a row without it says where its rights come from.
+const POLICY_NAME: &str = "policyName";
+const POLICY_FROM: &str = "policyFrom";
+const GROUP: &str = "group";
+/// Whether the Thing is there already; in a row without it the worker makes it.
+const THING_MADE: &str = "thingMade";
+const YES: &str = "yes";
 
 /// The row that stands for this record.
 pub fn to_row(record: &Record) -> Row {
@@ -81,7 +89,7 @@ pub fn from_row(row: &Row) -> Result<Record, Failure> {
     Ok(Record {
         serial: row.id(KEY, SerialNumber::parse)?,
         verifier: Verifier::parse(row.text("accessToken")?).map_err(|_| corrupt("accessToken"))?,
-        proof_only: read_auth(&row)?,
+        proof_only: read_flag(&row, AUTH, PROOF)?,
         binding: read_binding(&row)?,
         generation: Generation(row.number("generation")?),
         epoch: Epoch(row.number("epoch")?),
@@ -96,19 +104,25 @@ pub fn from_row(row: &Row) -> Result<Record, Failure> {
     })
 }
 
-/// Whether the device is bound to proofs. A word that this version does not know binds it more, not
-/// less: it admits nobody.
-fn read_auth(row: &Reader<'_>) -> Result<bool, Failure> {
-    match row.optional_text(AUTH)? {
+/// Whether a column has the one word that it may have. A word that this version does not know could bind
+/// the device more, not less: the row is not read.
+fn read_flag(row: &Reader<'_>, name: &'static str, word: &str) -> Result<bool, Failure> {
+    match row.optional_text(name)? {
         None => Ok(false),
-        Some(PROOF) => Ok(true),
-        Some(_) => Err(corrupt(AUTH)),
+        Some(text) if text == word => Ok(true),
+        Some(_) => Err(corrupt(name)),
     }
 }
 
 fn write_binding(row: &mut Writer, binding: &Binding) {
     row.text("thingName", binding.thing.as_str());
-    row.text("policyName", binding.policy.as_str());
+    match &binding.policy {
+        PolicyFrom::Certificate(name) => row.text(POLICY_NAME, name.as_str()),
+        PolicyFrom::Group => row.text(POLICY_FROM, GROUP),
+    }
+    if binding.thing_made {
+        row.text(THING_MADE, YES);
+    }
     if let Some(name) = &binding.thing_type {
         row.text("thingType", name.as_str());
     }
@@ -126,13 +140,30 @@ fn write_binding(row: &mut Writer, binding: &Binding) {
 
 fn read_binding(row: &Reader<'_>) -> Result<Binding, Failure> {
     let thing_type = row.optional_id("thingType", ThingTypeName::parse)?;
-    Ok(Binding {
+    let binding = Binding {
         thing: row.id("thingName", ThingName::parse)?,
-        policy: row.id("policyName", PolicyName::parse)?,
+        thing_made: read_flag(row, THING_MADE, YES)?,
+        policy: read_policy(row)?,
         attributes: read_attributes(row, thing_type.is_some())?,
         thing_type,
         thing_group: row.optional_id("thingGroup", ThingGroupName::parse)?,
-    })
+    };
+    if binding.lacks_group() {
+        return Err(corrupt("thingGroup"));
+    }
+    Ok(binding)
+}
+
+/// One of two columns says it. Neither and both are guessed at by nobody.
+fn read_policy(row: &Reader<'_>) -> Result<PolicyFrom, Failure> {
+    let name = row.optional_id(POLICY_NAME, PolicyName::parse)?;
+    let from_group = read_flag(row, POLICY_FROM, GROUP)?;
+    match (name, from_group) {
+        (Some(name), false) => Ok(PolicyFrom::Certificate(name)),
+        (None, true) => Ok(PolicyFrom::Group),
+        (None, false) => Err(corrupt(POLICY_NAME)),
+        (Some(_), true) => Err(corrupt(POLICY_FROM)),
+    }
 }
 
 fn read_attributes(row: &Reader<'_>, typed: bool) -> Result<Attributes, Failure> {

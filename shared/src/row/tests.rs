@@ -40,7 +40,8 @@ fn record(state: State) -> Record {
     let value = AttributeValue::parse("hall-7").unwrap();
     let binding = Binding {
         thing: ThingName::parse("thing-1").unwrap(),
-        policy: PolicyName::parse("policy").unwrap(),
+        thing_made: false,
+        policy: PolicyFrom::Certificate(PolicyName::parse("policy").unwrap()),
         thing_type: Some(typed),
         thing_group: Some(ThingGroupName::parse("fleet").unwrap()),
         attributes: Attributes::new(BTreeMap::from([(name, value)]), true).unwrap(),
@@ -150,6 +151,58 @@ fn what_the_janitor_lives_by_reads_back() {
             inactive_at,
         }];
         assert_eq!(from_row(&to_row(&record)).unwrap(), record);
+    }
+}
+
+/// Each way to have rights, with a Thing that the worker makes and one that is there.
+#[test]
+fn lean_bindings_read_back_in_columns_of_their_own() {
+    let group = ThingGroupName::parse("fleet").unwrap();
+    for (thing_group, thing_made) in [
+        (Some(group.clone()), false),
+        (Some(group), true),
+        (None, true),
+    ] {
+        let mut record = record(State::Registered);
+        record.binding.policy = PolicyFrom::Group;
+        (record.binding.thing_group, record.binding.thing_made) = (thing_group, thing_made);
+        let row = to_row(&record);
+        assert_eq!(from_row(&row), Ok(record));
+        assert!(!row.contains_key("policyName"), "{row:?}");
+        assert_eq!(row["policyFrom"], Value::Text("group".to_owned()));
+        assert_eq!(row.contains_key("thingMade"), thing_made);
+    }
+    let row = to_row(&record(State::Registered));
+    assert!(!row.contains_key("policyFrom") && !row.contains_key("thingMade"));
+}
+
+#[test]
+fn a_policy_from_nowhere_from_two_places_or_from_no_group_is_refused() {
+    let text = |value: &str| Value::Text(value.to_owned());
+    let whole = to_row(&record(State::Registered));
+    let with = |changes: &[(&str, Option<&str>)]| {
+        let mut row = whole.clone();
+        for (name, value) in changes {
+            match value {
+                Some(value) => row.insert((*name).to_owned(), text(value)),
+                None => row.remove(*name),
+            };
+        }
+        from_row(&row).map(drop)
+    };
+    let (none, group) = (("policyName", None), ("policyFrom", Some("group")));
+    assert_eq!(with(&[none]), Err(corrupt("policyName")));
+    assert_eq!(with(&[group]), Err(corrupt("policyFrom")));
+    for word in ["certificate", "Group", ""] {
+        let other = ("policyFrom", Some(word));
+        assert_eq!(with(&[none, other]), Err(corrupt("policyFrom")), "{word}");
+    }
+    let alone = ("thingGroup", None);
+    assert_eq!(with(&[none, group, alone]), Err(corrupt("thingGroup")));
+    let made = |word| ("thingMade", Some(word));
+    assert_eq!(with(&[none, group, alone, made("yes")]), Ok(()));
+    for word in ["true", "no", ""] {
+        assert_eq!(with(&[made(word)]), Err(corrupt("thingMade")), "{word}");
     }
 }
 

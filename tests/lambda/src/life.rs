@@ -12,6 +12,7 @@ use cvm_device::vend::VendConfig;
 use cvm_shared::ids::PolicyName;
 use cvm_shared::ids::SerialNumber;
 use cvm_shared::ports::Clock as _;
+use cvm_shared::record::PolicyFrom;
 use cvm_shared::record::Record;
 use cvm_shared::secret::DeviceToken;
 use cvm_shared::time::UnixMillis;
@@ -103,7 +104,7 @@ impl fmt::Display for Flaw {
 /// A device as an operator imports it, with the samples' token.
 pub fn device(serial: &SerialNumber, policy: &PolicyName) -> Record {
     let mut device = sample::device(serial.as_str());
-    device.binding.policy = policy.clone();
+    device.binding.policy = PolicyFrom::Certificate(policy.clone());
     device
 }
 
@@ -135,10 +136,21 @@ pub async fn live(
     life: &Life,
     dir: &Path,
 ) -> Result<Verdict, Error> {
+    let record = device(&life.serial, &backend.names().policy);
+    live_as(backend, lane, life, &record, dir).await
+}
+
+/// The same of a device that was imported so.
+pub async fn live_as(
+    backend: &Backend,
+    lane: &Lane,
+    life: &Life,
+    record: &Record,
+    dir: &Path,
+) -> Result<Verdict, Error> {
     lane.ingest.kill_all().await;
     lane.worker.kill_all().await;
-    let record = device(&life.serial, &backend.names().policy);
-    backend.put(&record).await?;
+    backend.put(record).await?;
     let dead_before = backend.depth(&lane.queues.dead).await?;
     lane.wire.begin(life.aim.clone());
     let began = SystemClock.now();

@@ -23,7 +23,9 @@ use cvm_lambda::function::Spec;
 use cvm_lambda::lane::Lane;
 use cvm_lambda::lane::LaneOptions;
 use cvm_lambda::life::Life;
+use cvm_lambda::life::device;
 use cvm_lambda::life::live;
+use cvm_lambda::life::live_as;
 use cvm_lambda::matrix::Case;
 use cvm_lambda::matrix::Crew;
 use cvm_lambda::poller::Loss;
@@ -38,6 +40,8 @@ use cvm_privileges::recording;
 use cvm_shared::ids::SerialNumber;
 use cvm_shared::ports::Clock as _;
 use cvm_standin::Options;
+use cvm_testkit::sample;
+use cvm_testkit::sample::Lean;
 use serde_json::Value;
 use serde_json::json;
 use tempfile::TempDir;
@@ -121,6 +125,77 @@ async fn a_device_goes_from_submission_to_confirmation() {
     let made = backend.recorded();
     assert!(made.len() > 15, "{made:?}");
     assert_eq!(recording::failures(&made), Vec::<String>::new());
+}
+
+/// A life of a device whose row leaves so much to the operator, and how often its worker made each call to AWS IoT.
+async fn lean_life(
+    backend: &Backend,
+    lane: &Lane,
+    dir: &TempDir,
+    lean: Lean,
+) -> BTreeMap<String, usize> {
+    let serial = SerialNumber::parse(format!("{lean:?}")).unwrap();
+    let mut record = device(&serial, &backend.names().policy);
+    lean.bind(&mut record);
+    let life = Life {
+        serial,
+        mode: KeyMode::Csr,
+        aim: None,
+        limit: Duration::from_mins(1),
+    };
+    let lived = Box::pin(live_as(backend, lane, &life, &record, dir.path())).await;
+    let verdict = lived.unwrap();
+    assert_eq!((&verdict.flaw, verdict.created), (&None, 1), "{lean:?}");
+    let mut made = BTreeMap::new();
+    for point in verdict.calls {
+        // Asked once by each process, and these are fresh.
+        let once = point.call.operation == "DescribeEndpoint";
+        if point.call.service == "iot" && !once {
+            *made.entry(point.call.operation).or_default() += 1;
+        }
+    }
+    made
+}
+
+fn once_each(calls: &[&str]) -> BTreeMap<String, usize> {
+    calls.iter().map(|call| ((*call).to_owned(), 1)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_whose_thing_and_rights_are_the_operators_costs_three_calls_to_aws_iot() {
+    let (backend, dir) = (stand_in(Duration::ZERO).await, tempfile::tempdir().unwrap());
+    let options = LaneOptions {
+        proxied: true,
+        ..LaneOptions::impatient()
+    };
+    let lane = lane(&backend, &dir, options).await;
+    let account = backend.account().unwrap();
+    account.add_thing_group(sample::GROUP);
+    let least = [
+        "CreateCertificateFromCsr",
+        "AttachThingPrincipal",
+        "UpdateCertificate",
+    ];
+    for lean in [Lean::Both, Lean::Operators] {
+        account.add_thing(&format!("{lean:?}"), sample::GROUP);
+        let calls = lean_life(&backend, &lane, &dir, lean).await;
+        assert_eq!(calls, once_each(&least), "{lean:?}");
+    }
+    assert!(
+        account
+            .certificates()
+            .iter()
+            .all(|known| known.policies.is_empty())
+    );
+    // Told wrongly that the Thing is there, the worker makes it after all, for the same certificate.
+    let mut healed = once_each(&least);
+    healed.extend(once_each(&["CreateThing", "AddThingToThingGroup"]));
+    healed.insert("AttachThingPrincipal".to_owned(), 2);
+    // What was not found: the certificate, or the Thing?
+    healed.insert("DescribeCertificate".to_owned(), 1);
+    let calls = lean_life(&backend, &lane, &dir, Lean::NeitherOfBoth).await;
+    assert_eq!(calls, healed);
+    assert_eq!(account.created(), 3);
 }
 
 /// The lines of a function's log; each is an object.

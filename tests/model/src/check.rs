@@ -8,6 +8,7 @@ use crate::view::Stage;
 use crate::view::View;
 use crate::world::Cert;
 use crate::world::LOST;
+use crate::world::Rights;
 use crate::world::TAKEN;
 use crate::world::World;
 
@@ -17,7 +18,7 @@ pub enum Rule {
     /// I1: at most one ACTIVE certificate in each generation. Beside the newest there is at most one that
     /// was replaced and has its grace, and none that has to go at once. None that is kept for good is ACTIVE.
     OneActive,
-    /// I2: Vended means that the certificate is there, ACTIVE and attached, and its bundle is there
+    /// I2: Vended means that the certificate is there, ACTIVE, attached and has rights, and its bundle is there
     /// while it waits. What a fault has destroyed, and a bundle whose
     /// device says that it has it, is excused.
     Usable,
@@ -110,7 +111,12 @@ fn usable(world: &World, view: &View) -> Option<Breach> {
     let mark = view.issued.filter(|_| view.stage.is_vended())?;
     let cert = world.certs[usize::from(mark.cert)];
     let breach = |what| Some(Breach::new(Rule::Usable, what));
-    let usable = cert.exists && cert.active && cert.policy && cert.thing;
+    let may = match world.rights {
+        Rights::Certificate => cert.policy,
+        Rights::Group => true,
+        Rights::Nowhere => false,
+    };
+    let usable = cert.exists && cert.active && may && cert.thing;
     if !usable && !cert.destroyed {
         return breach(format!("Vended, and certificate {} is {cert:?}", mark.cert));
     }

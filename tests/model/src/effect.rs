@@ -4,8 +4,10 @@ use cvm_shared::event::Refusal;
 use cvm_shared::record::Record;
 use cvm_shared::reprovision::Ending;
 use cvm_shared::state::State;
+use cvm_worker::plan::Progress;
 
 use crate::ending::is_final;
+use crate::focus::Lean;
 use crate::happening::Happening;
 use crate::iot::destroy;
 use crate::model::Model;
@@ -17,6 +19,8 @@ use crate::world::CERTS;
 use crate::world::CURRENT;
 use crate::world::Cert;
 use crate::world::Part;
+use crate::world::Rights;
+use crate::world::Trouble;
 use crate::world::Why;
 use crate::world::World;
 
@@ -65,11 +69,7 @@ impl Model {
                 Reply::Ok
             }
             Call::Commit => self.commit(world, slot),
-            Call::Attach(mark) => {
-                let cert = world.cert(mark.cert);
-                (cert.policy, cert.thing) = (cert.exists, cert.exists);
-                found(cert.exists)
-            }
+            Call::Attach(mark) => self.attach(world, mark),
             Call::Activate(mark) => {
                 let cert = world.cert(mark.cert);
                 cert.active = cert.exists;
@@ -80,6 +80,35 @@ impl Model {
             Call::Forget => self.write(world, slot, Happening::Forget(worker.target.cert)),
             Call::Retire => self.write(world, slot, Happening::Retire(worker.epoch)),
             Call::GiveUp => self.give_back(world, slot),
+        }
+    }
+
+    /// A Thing that the row is wrong about is made before, and put into the group that the row names.
+    fn attach(&self, world: &mut World, mark: Mark) -> Reply {
+        let own_policy = self.focus.lean == Lean::No;
+        if self.focus.lean == Lean::Named {
+            world.rights = Rights::Group;
+        }
+        let cert = world.cert(mark.cert);
+        (cert.policy, cert.thing) = (cert.exists && own_policy, cert.exists);
+        found(cert.exists)
+    }
+
+    /// What comes of attaching a Thing that is not there: one that the worker may make it makes in the
+    /// next run, any other the operator has to make.
+    pub(crate) fn thing_missing(&self, world: &World, slot: usize, call: Call) -> Option<Trouble> {
+        let Call::Attach(mark) = call else {
+            return None;
+        };
+        let there = world.rights != Rights::Nowhere;
+        if there || !world.certs[usize::from(mark.cert)].exists {
+            return None;
+        }
+        let trusts_the_row = world.workers[slot].progress() == Progress::Committed;
+        match self.focus.lean {
+            Lean::Unnamed if !self.lacks(Mutant::MakeStrayThing) => Some(Trouble::PolicyMissing),
+            Lean::Named if trusts_the_row => Some(Trouble::Unavailable),
+            Lean::No | Lean::Named | Lean::Unnamed => None,
         }
     }
 

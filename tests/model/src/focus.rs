@@ -19,6 +19,17 @@ pub enum Care {
     Keen,
 }
 
+/// What a row that claims too much says of Thing and policy. That its Thing is there is wrong each time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lean {
+    /// It claims nothing: the worker makes the Thing and attaches the policy.
+    No,
+    /// The policy comes from the Thing's group, which it names.
+    Named,
+    /// The same, and only the operator knows the group.
+    Unnamed,
+}
+
 /// What one search looks at.
 #[derive(Clone, Debug)]
 pub struct Focus {
@@ -26,6 +37,8 @@ pub struct Focus {
     pub name: &'static str,
     /// Whether the device's first key is made by AWS IoT.
     pub keys_mode: bool,
+    /// What its row claims.
+    pub lean: Lean,
     /// What the deployment says.
     pub terms: Terms,
     /// When the janitor looks after rows.
@@ -50,6 +63,7 @@ impl Focus {
         Self {
             name,
             keys_mode: false,
+            lean: Lean::No,
             terms: Terms {
                 policy: Reprovision::Never,
                 creates: 4,
@@ -101,6 +115,7 @@ impl Focus {
             Self::kept("kept-rivals", Chance::EarlyLease),
             Self::kept("kept-deaths", Chance::Crash),
             Self::creates(),
+            Self::lean(1),
         ]
     }
 
@@ -111,6 +126,7 @@ impl Focus {
             Self::answers(0),
             Self::failures(0),
             Self::replace(0),
+            Self::lean(0),
         ]
     }
 
@@ -122,6 +138,21 @@ impl Focus {
             (Chance::EarlyLease, 1),
             (Chance::ShowAgain, 1),
             (Chance::Replay, 1),
+        ])
+    }
+
+    /// A row that says that its Thing is there, which it is not, and has no policy of its own.
+    fn lean(more: u64) -> Self {
+        let focus = Self {
+            lean: Lean::Named,
+            ..Self::small("lean")
+        };
+        focus.chances(&[
+            (Chance::AskFirst, 1),
+            (Chance::Crash, 1),
+            (Chance::EarlyLease, 1),
+            (Chance::ShowAgain, more),
+            (Chance::Fail, 1),
         ])
     }
 

@@ -9,12 +9,14 @@ use crate::check;
 use crate::check::Breach;
 use crate::check::Rule;
 use crate::focus::Focus;
+use crate::focus::Lean;
 use crate::happening::Happening;
 use crate::mutant::Mutant;
 use crate::names::Names;
 use crate::queue::MAX_RECEIVES;
 use crate::rows::Rows;
 use crate::timer::Timer;
+use crate::world::Rights;
 use crate::world::World;
 
 /// What happened in one step.
@@ -141,7 +143,13 @@ impl Model {
 
     /// Where it begins.
     pub fn first(&self) -> World {
-        World::new(self.focus.left)
+        World {
+            rights: match self.focus.lean {
+                Lean::No => Rights::Certificate,
+                Lean::Named | Lean::Unnamed => Rights::Nowhere,
+            },
+            ..World::new(self.focus.left)
+        }
     }
 
     /// Everything that can happen next.

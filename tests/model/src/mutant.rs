@@ -7,6 +7,7 @@ use crate::budget::Chance;
 use crate::check::Rule;
 use crate::focus::Care;
 use crate::focus::Focus;
+use crate::focus::Lean;
 
 /// A rule that is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,6 +49,8 @@ pub enum Mutant {
     FinishBeforeActivate,
     /// The Thing is attached before the row names the certificate.
     AttachBeforeCommit,
+    /// A Thing is made whose group only the operator knows, so that it is in none.
+    MakeStrayThing,
     /// The janitor does not write what it has done.
     NoNote,
     /// The sweep deletes what it has judged, whatever has become of it since.
@@ -58,7 +61,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::UnconditionalClaim,
         Self::CreateActive,
         Self::NoFence,
@@ -77,6 +80,7 @@ impl Mutant {
         Self::NoSupplant,
         Self::FinishBeforeActivate,
         Self::AttachBeforeCommit,
+        Self::MakeStrayThing,
         Self::SweepBlindly,
         Self::NoNote,
         Self::SettleAtOnce,
@@ -104,6 +108,7 @@ impl Mutant {
             Self::FinishBeforeActivate => "activate before Vended",
             Self::SettleAtOnce => "settle when nobody can wake it",
             Self::AttachBeforeCommit => "attach only what is recorded",
+            Self::MakeStrayThing => "make a Thing only into its group",
             Self::NoNote => "note what was swept",
             Self::SweepBlindly => "sweep only what is unused",
         }
@@ -130,6 +135,7 @@ impl Mutant {
             | Self::OneKeyForARun
             | Self::DiscardUnknown
             | Self::FinishBeforeActivate
+            | Self::MakeStrayThing
             | Self::SweepBlindly => Rule::Usable,
             Self::AttachBeforeCommit => Rule::OwnThing,
         }
@@ -150,7 +156,7 @@ impl Mutant {
         use Chance::Revoke;
         use Chance::ShowAgain;
         match self {
-            Self::FinishBeforeActivate | Self::NoNote => &[(AskFirst, 1)],
+            Self::FinishBeforeActivate | Self::MakeStrayThing | Self::NoNote => &[(AskFirst, 1)],
             Self::UnconditionalClaim => &[(AskFirst, 1), (ShowAgain, 1)],
             Self::CreateActive
             | Self::ActivateBeforeCommit
@@ -192,6 +198,7 @@ impl Mutant {
             Self::SweepBlindly => focus.orphans = Care::Keen,
             Self::OneKeyForARun => (focus.care, focus.stuck) = (Care::Keen, Care::Keen),
             Self::RefundUntried => focus.terms.creates = 1,
+            Self::MakeStrayThing => focus.lean = Lean::Unnamed,
             Self::SettleAtOnce => {
                 (focus.care, focus.terms.keep) = (Care::Keen, Some(Disuse::Inactive));
             }

@@ -17,6 +17,7 @@ use cvm_shared::record::Attributes;
 use cvm_shared::record::Binding;
 use cvm_shared::record::BundleRef;
 use cvm_shared::record::Issued;
+use cvm_shared::record::PolicyFrom;
 use cvm_shared::record::Record;
 use cvm_shared::request::Generation;
 use cvm_shared::request::KeySource;
@@ -172,7 +173,8 @@ fn device() -> Record {
     let verifier = Verifier::dummy(&[7; 32], &serial);
     let binding = Binding {
         thing: ThingName::parse("SN-1").unwrap(),
-        policy: PolicyName::parse("device-policy").unwrap(),
+        thing_made: false,
+        policy: PolicyFrom::Certificate(PolicyName::parse("device-policy").unwrap()),
         thing_type: None,
         thing_group: None,
         attributes: Attributes::default(),

@@ -18,6 +18,7 @@ use crate::ending::answer_steps;
 use crate::ending::give_up;
 use crate::ending::of_claim;
 use crate::ending::spent;
+use crate::focus::Lean;
 use crate::happening::Happening;
 use crate::model::How;
 use crate::model::Model;
@@ -181,6 +182,12 @@ impl Model {
                 steps.free(failed, told(How::Failed));
             }
         }
+        if let Some(trouble) = self.thing_missing(world, slot, call) {
+            let mut failed = world.clone();
+            self.fail(&mut failed, slot, call, trouble);
+            steps.fair(failed, told(How::Failed));
+            return;
+        }
         let mut after = world.clone();
         let reply = self.effect(&mut after, slot, call);
         if let Some(mut lost) = spend(&after, Chance::LoseAnswer) {
@@ -195,7 +202,9 @@ impl Model {
     /// Calls that are made side by side, one of which fails.
     fn half_steps(&mut self, world: &World, slot: usize, call: Call, steps: &mut Steps) {
         let epoch = world.workers[slot].epoch;
-        let Some(mut after) = spend(world, Chance::Fail) else {
+        // A lean row's Thing is not made beside its certificate, and no policy attached beside its Thing.
+        let lean = self.focus.lean != Lean::No;
+        let Some(mut after) = spend(world, Chance::Fail).filter(|_| !lean) else {
             return;
         };
         match call {

@@ -48,6 +48,18 @@ impl Cert {
     }
 }
 
+/// Where the device's rights come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rights {
+    /// From a policy that is attached to its certificate.
+    #[default]
+    Certificate,
+    /// From the group that its Thing is in.
+    Group,
+    /// From the group that its Thing would be in: the row says that the Thing is there, and it is not.
+    Nowhere,
+}
+
 /// Why a certificate is being destroyed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Why {
@@ -305,6 +317,8 @@ pub struct World {
     pub mail: Mail,
     /// The kind of the request whose bundle the device has fetched and not confirmed, plus one.
     pub fetched: u8,
+    /// Where its rights come from.
+    pub rights: Rights,
     /// How many days and resets each gave the device another budget of certificates.
     pub periods: u8,
     /// What may still go wrong, and what may still be asked.
@@ -324,6 +338,7 @@ impl World {
             bundles: [0; CERTS],
             mail: Mail::default(),
             fetched: 0,
+            rights: Rights::default(),
             periods: 1,
             left,
         }

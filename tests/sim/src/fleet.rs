@@ -31,8 +31,9 @@ pub fn row(plan: &DevicePlan) -> Record {
     });
     let mut row = rows[plan.number].clone();
     row.reprovision = plan.reprovision;
+    plan.lean.bind(&mut row);
     if plan.policy_missing {
-        row.binding.policy = LATER_POLICY.to_owned().try_into().unwrap();
+        row.binding.policy = sample::policy(LATER_POLICY);
     }
     row
 }

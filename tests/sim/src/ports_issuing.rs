@@ -64,6 +64,7 @@ impl Issuer for Port<MemoryIssuer> {
         let what = self.site.text(|| self.site.label(&issued.certificate_id));
         if self.site.scenario.flaw == Flaw::AttachesAstray {
             binding.thing = "elsewhere".to_owned().try_into().unwrap();
+            self.inner.add_thing(binding.thing.as_str());
         }
         self.call(Call::Attach, what, move || {
             at_once(inner.attach(&issued, &binding))

@@ -5,12 +5,32 @@ use std::time::Duration;
 
 use cvm_shared::reprovision::Disuse;
 use cvm_shared::reprovision::Reprovision;
+use cvm_testkit::sample::Lean;
 
 use crate::dice::Dice;
 use crate::weather::Weather;
 
 /// How many devices a run may have.
 pub const DEVICES_MOST: usize = 4;
+
+/// What is added to a seed to draw who is lean.
+const LEAN: u64 = 0x1ea4;
+
+/// Every second row is as most are.
+const LEANINGS: [Lean; 12] = [
+    Lean::No,
+    Lean::No,
+    Lean::No,
+    Lean::No,
+    Lean::No,
+    Lean::No,
+    Lean::Thing,
+    Lean::NoThing,
+    Lean::Group,
+    Lean::Both,
+    Lean::NeitherOfBoth,
+    Lean::Operators,
+];
 
 /// A run before it is played.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +60,8 @@ pub struct DevicePlan {
     pub reprovision: Option<Reprovision>,
     /// Whether its row names an AWS IoT policy that an operator has still to make.
     pub policy_missing: bool,
+    /// What its row leaves to the operator.
+    pub lean: Lean,
     /// When it first asks, after the start.
     pub arrives: Duration,
     /// The probability of a power cut before each step.
@@ -137,7 +159,12 @@ impl Scenario {
         let weather = Weather::draw(&dice);
         let count = usize::try_from(dice.between(1, DEVICES_MOST as u64)).unwrap();
         let devices = (0..count).map(|number| DevicePlan::draw(number, &weather, &dice));
-        let devices: Vec<DevicePlan> = devices.collect();
+        let mut devices: Vec<DevicePlan> = devices.collect();
+        // With dice of its own, so that the other chances of a seed stay as they were.
+        let lean = Dice::new(seed.wrapping_add(LEAN));
+        for device in &mut devices {
+            device.lean = lean.pick(&LEANINGS);
+        }
         let acts = acts(&devices, &weather, &dice);
         Self {
             seed: dice.roll(),
@@ -170,6 +197,7 @@ impl DevicePlan {
                 Some(Reprovision::Replace),
             ]),
             policy_missing: dice.chance(0.08),
+            lean: Lean::No,
             arrives: dice.span(Duration::ZERO, weather.ends),
             power_cuts: if calm { 0.0 } else { 0.1 * dice.part() },
             vanishes: dice.pick(&[

@@ -1,6 +1,7 @@
 //! Makes a failing scenario small: takes parts away for as long as the same invariant still breaks.
 
 use cvm_maria::ground::Ground;
+use cvm_testkit::sample::Lean;
 
 use crate::chronicle::Violation;
 use crate::run::play_on;
@@ -39,6 +40,7 @@ fn candidates(scenario: &Scenario) -> Vec<Scenario> {
             });
         }
         with(&|candidate| candidate.devices[index].errands.clear());
+        with(&|candidate| candidate.devices[index].lean = Lean::No);
         with(&|candidate| candidate.devices[index].power_cuts = 0.0);
         with(&|candidate| candidate.devices[index].confirms_twice = false);
         with(&|candidate| candidate.devices[index].vanishes = Vanishes::Never);

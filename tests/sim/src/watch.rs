@@ -114,10 +114,9 @@ impl Site {
         else {
             return;
         };
-        let usable = certificates.get(&issued.certificate_id).is_some_and(|it| {
-            let bound = it.things.contains(row.binding.thing.as_str());
-            it.active && bound && it.policies.contains(row.binding.policy.as_str())
-        });
+        let usable = certificates
+            .get(&issued.certificate_id)
+            .is_some_and(|it| it.active && self.outside.issuer.is_bound(it, &row.binding));
         if !usable {
             let what = format!("{} is Vended and its certificate is not usable", row.serial);
             self.broke("I2", what);

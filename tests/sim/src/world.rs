@@ -162,6 +162,9 @@ impl Site {
         }));
         for plan in &site.scenario.devices {
             let row = fleet::row(plan);
+            if plan.lean.has_thing() {
+                site.outside.issuer.add_thing(row.binding.thing.as_str());
+            }
             site.outside.registry.put(row.clone());
             site.indexes.iter().for_each(|indexes| indexes.put(&row));
             let mut rows = site.rows.lock().unwrap();

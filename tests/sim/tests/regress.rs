@@ -12,6 +12,7 @@ use cvm_sim::scenario::Scenario;
 use cvm_sim::scenario::Settings;
 use cvm_sim::scenario::Vanishes;
 use cvm_sim::weather::Weather;
+use cvm_testkit::sample::Lean;
 
 /// One device and fine weather, for three hours that a test can spoil.
 fn small(seed: u64) -> Scenario {
@@ -22,6 +23,7 @@ fn small(seed: u64) -> Scenario {
             own_key: true,
             reprovision: None,
             policy_missing: false,
+            lean: Lean::No,
             arrives: Duration::from_mins(1),
             power_cuts: 0.0,
             vanishes: Vanishes::Never,

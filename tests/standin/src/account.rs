@@ -15,6 +15,7 @@ use crate::Options;
 use crate::authority::Authority;
 use crate::certificates::CertificateView;
 use crate::certificates::Registry;
+use crate::certificates::Thing;
 use crate::clock;
 use crate::clock::Clock;
 use crate::faults::Dice;
@@ -177,6 +178,13 @@ impl Account {
     /// Makes a Thing group known to AWS IoT.
     pub fn add_thing_group(&self, name: &str) {
         lock(&self.0.registry).groups.insert(name.to_owned());
+    }
+
+    /// Makes a Thing in this group, as an operator would.
+    pub fn add_thing(&self, name: &str, group: &str) {
+        let mut thing = Thing::default();
+        thing.groups.insert(group.to_owned());
+        lock(&self.0.registry).things.insert(name.to_owned(), thing);
     }
 
     // The table -------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ use cvm_standin::Account;
 use cvm_standin::Api;
 use cvm_standin::Quotas;
 use cvm_testkit::contract;
+use cvm_testkit::contract_issuer;
 use cvm_testkit::contract_janitor;
 use cvm_testkit::sample;
 use cvm_worker::rates::Api as Paced;
@@ -148,10 +149,10 @@ async fn an_upload_on_condition_never_overwrites() {
 async fn the_issuer_keeps_the_contract() {
     let lab = Lab::start().await;
     let binding = sample::device("contract-thing").binding;
-    contract::issuer(&lab.issuer(), &binding).await;
+    contract_issuer::issuer(&lab.issuer(), &binding).await;
     assert_eq!(lab.account().certificates(), []);
     assert_eq!(lab.account().most_active_of_a_thing(), 1);
-    assert_eq!(lab.account().usage(Api::CreateCertificateFromCsr).calls, 4);
+    assert_eq!(lab.account().usage(Api::CreateCertificateFromCsr).calls, 7);
 }
 
 #[tokio::test]
@@ -307,7 +308,7 @@ async fn the_waiting_rows_keep_the_contract() {
 async fn the_inventory_keeps_the_contract() {
     let lab = Lab::start().await;
     let mut binding = sample::device("contract-thing").binding;
-    binding.policy = Account::POLICY.to_owned().try_into().unwrap();
+    binding.policy = sample::policy(Account::POLICY);
     contract_janitor::inventory(&lab.issuer(), &binding).await;
     contract_janitor::inventory_in_order(&lab.issuer(), &binding).await;
 }

@@ -14,6 +14,7 @@ use cvm_shared::record::Attributes;
 use cvm_shared::record::Binding;
 use cvm_shared::record::BundleRef;
 use cvm_shared::record::Issued;
+use cvm_shared::record::PolicyFrom;
 use cvm_shared::record::Record;
 use cvm_shared::request::KeySource;
 use cvm_shared::request::Request;
@@ -31,7 +32,8 @@ pub(super) fn device() -> Record {
     let token = DeviceToken::parse("hunter2-hunter2-hunter2").unwrap();
     let binding = Binding {
         thing: ThingName::parse("SN-1").unwrap(),
-        policy: PolicyName::parse("fleet").unwrap(),
+        thing_made: false,
+        policy: PolicyFrom::Certificate(PolicyName::parse("fleet").unwrap()),
         thing_type: None,
         thing_group: None,
         attributes: Attributes::default(),

@@ -4,11 +4,13 @@ use std::fs::File;
 use std::path::Path;
 use std::path::PathBuf;
 
+use clap::ArgGroup;
 use clap::Args;
 use cvm_aws::system::SystemRandom;
 use cvm_shared::ids::Malformed;
 use cvm_shared::ids::PolicyName;
 use cvm_shared::ports::Random;
+use cvm_shared::record::PolicyFrom;
 
 use crate::cli::Exit;
 use crate::context::Context;
@@ -37,9 +39,11 @@ what is empty may be left out. Its columns, in any order, called so or as --colu
   productid     the serial number (a-z A-Z 0-9 : _ -)
   secret        the device's secret, 32 random bytes at best; only its verifier is stored
   thingName     the Thing to bind to; if empty, the serial number
-  policyName    the AWS IoT policy to attach; if empty, --default-policy
+  policyName    the AWS IoT policy to attach; if empty, --default-policy or --policy-from-group
   thingType, thingGroup, attributes (name=value;name=value)    may be left out
   auth          proof or any; if empty or left out, --default-auth
+  policyFrom    group: no policy is attached, a policy of thingGroup holds; policyName is empty then
+  thingMade     yes: the Thing is there already, in its group; if empty or left out, --things-made
 
 A secret must have 112 bits (NIST SP 800-63B), judged by its length and characters: 28 hex digits, or
 19 mixed letters and digits. A weaker one is refused, or with --stretch-weak-secrets stored stretched
@@ -53,8 +57,13 @@ the secrets. Import it by name to go on after an interruption.
 A row that is in the table already is never changed, so a file can be imported again at any time.
 Refused rows are listed by line; with --output json there is one object per line, the summary last.";
 
+/// Said before their secrets are written: all their rows would be refused.
+const NO_GROUP_FOR_MADE: &str = "--generate with --policy-from-group needs --things-made: the rows of made devices name no group";
+
 /// How to import.
 #[derive(Args, Debug)]
+#[command(group = ArgGroup::new("policy").args(["default_policy", "policy_from_group"]))]
+#[expect(clippy::struct_excessive_bools, reason = "they are flags")]
 pub struct Import {
     /// The file
     #[arg(value_name = "FILE", required_unless_present = "generate")]
@@ -64,7 +73,7 @@ pub struct Import {
     column: Vec<Rename>,
     /// Make so many devices, and import them
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
-    #[arg(requires_all = ["out", "prefix", "default_policy"], conflicts_with_all = ["file", "dry_run"])]
+    #[arg(requires_all = ["out", "prefix", "policy"], conflicts_with_all = ["file", "dry_run"])]
     generate: Option<u64>,
     /// How the serial numbers of made devices begin
     #[arg(long, value_name = "TEXT", requires = "generate")]
@@ -78,6 +87,12 @@ pub struct Import {
     /// The policy of rows that name none
     #[arg(long, value_name = "NAME", value_parser = policy)]
     default_policy: Option<PolicyName>,
+    /// Rows that name no policy have it from their Thing's group; nothing is attached to the certificate
+    #[arg(long)]
+    policy_from_group: bool,
+    /// The Things of rows that do not say are there already, in their groups
+    #[arg(long)]
+    things_made: bool,
     /// How devices may log in whose rows do not say
     #[arg(long, value_name = "AUTH", value_enum, default_value_t)]
     default_auth: Auth,
@@ -105,6 +120,9 @@ fn policy(text: &str) -> Result<PolicyName, Malformed> {
 impl Import {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Trouble> {
         let names = Names::new(self.column.clone()).map_err(Trouble::usage)?;
+        if self.generate.is_some() && self.policy_from_group && !self.things_made {
+            return Err(Trouble::usage(NO_GROUP_FOR_MADE));
+        }
         let there = if self.dry_run {
             None
         } else {
@@ -118,10 +136,7 @@ impl Import {
         let file = File::open(&path).map_err(|error| about_file(&path, &error))?;
         let bytes = file.metadata().map_or(0, |metadata| metadata.len());
         let form = form(&path, names);
-        let mut options = Options {
-            default_policy: self.default_policy.clone(),
-            hand: None,
-        };
+        let mut options = self.options();
         let login = self.login();
         let watch = Watch::new(bytes, context.output, context.stop());
         let result = match there {
@@ -141,6 +156,16 @@ impl Import {
             context.styled,
         ));
         Ok(conclude(&summary, &table, &path))
+    }
+
+    /// What holds for all rows; who imports is said later.
+    fn options(&self) -> Options {
+        let named = self.default_policy.clone().map(PolicyFrom::Certificate);
+        Options {
+            default_policy: named.or(self.policy_from_group.then_some(PolicyFrom::Group)),
+            things_made: self.things_made,
+            hand: None,
+        }
     }
 
     /// The file to import; made first, if that is what was asked for.

@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use cvm_shared::failure::FailureCode;
 use cvm_shared::record::Attributes;
+use cvm_shared::record::PolicyFrom;
 use cvm_shared::record::Record;
 use cvm_shared::reprovision::Ending;
 use cvm_shared::reprovision::Reprovision;
@@ -56,10 +57,12 @@ impl Story {
         self.text("state", Some(record.state.name()));
         self.fact("applyState", record.state.apply_state());
         self.text("thingName", Some(&binding.thing));
-        self.text("policyName", Some(&binding.policy));
+        self.text("policyName", binding.policy.name());
         self.text("thingType", binding.thing_type.as_ref());
         self.text("thingGroup", binding.thing_group.as_ref());
         self.fact("attributes", attributes(&binding.attributes));
+        self.text("policyFrom", by_group(&binding.policy));
+        self.text("thingMade", binding.thing_made.then_some("yes"));
         self.text("auth", Some(Auth::of(record.proof_only)));
         self.text(
             "secret",
@@ -207,6 +210,14 @@ fn failure(state: &State) -> Option<Failed> {
         | State::Requested { .. }
         | State::Issuing { .. }
         | State::Vended { .. } => None,
+    }
+}
+
+/// As the table has it; none for a policy that is named.
+fn by_group(policy: &PolicyFrom) -> Option<&'static str> {
+    match policy {
+        PolicyFrom::Certificate(_) => None,
+        PolicyFrom::Group => Some("group"),
     }
 }
 

@@ -16,6 +16,7 @@ use cvm_shared::lease::Lease;
 use cvm_shared::record::Binding;
 use cvm_shared::record::BundleRef;
 use cvm_shared::record::Issued;
+use cvm_shared::record::PolicyFrom;
 use cvm_shared::request::Generation;
 use cvm_shared::request::Request;
 use cvm_shared::secret::DeviceToken;
@@ -29,7 +30,8 @@ fn record(state: State) -> Record {
     let hall = AttributeValue::parse("h7").unwrap();
     let binding = Binding {
         thing: ThingName::parse("thing-1").unwrap(),
-        policy: PolicyName::parse("fleet").unwrap(),
+        thing_made: false,
+        policy: PolicyFrom::Certificate(PolicyName::parse("fleet").unwrap()),
         thing_type: None,
         thing_group: None,
         attributes: Attributes::new(BTreeMap::from([(site, hall)]), false).unwrap(),
@@ -168,6 +170,24 @@ fn json_keeps_the_order_and_the_types() {
                  \"thingName\":\"thing-1\",\"policyName\":\"fleet\",\"thingType\":null,";
     assert!(json.starts_with(start), "{json}");
     assert!(json.contains("\"attributes\":{\"site\":\"h7\"}"), "{json}");
+}
+
+#[test]
+fn whose_policy_is_its_groups_and_whose_thing_was_made_is_told() {
+    let told = |record: &Record| serde_json::to_value(Story::of(record)).unwrap();
+    let mut device = record(State::Registered);
+    let json = told(&device);
+    assert_eq!(
+        (&json["policyFrom"], &json["thingMade"]),
+        (&Value::Null, &Value::Null)
+    );
+    (device.binding.policy, device.binding.thing_made) = (PolicyFrom::Group, true);
+    let json = told(&device);
+    assert_eq!(json["policyName"], Value::Null);
+    assert_eq!(
+        (&json["policyFrom"], &json["thingMade"]),
+        (&"group".into(), &"yes".into())
+    );
 }
 
 #[test]

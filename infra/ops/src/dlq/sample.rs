@@ -19,6 +19,7 @@ use cvm_shared::ports::Registry;
 use cvm_shared::ports::Swap;
 use cvm_shared::record::Attributes;
 use cvm_shared::record::Binding;
+use cvm_shared::record::PolicyFrom;
 use cvm_shared::record::Record;
 use cvm_shared::request::Generation;
 use cvm_shared::request::KeySource;
@@ -57,7 +58,8 @@ pub(super) fn order(device: &str) -> Order {
 pub(super) fn row(device: &str, state: State) -> Record {
     let binding = Binding {
         thing: ThingName::parse(device).unwrap(),
-        policy: PolicyName::parse("fleet").unwrap(),
+        thing_made: false,
+        policy: PolicyFrom::Certificate(PolicyName::parse("fleet").unwrap()),
         thing_type: None,
         thing_group: None,
         attributes: Attributes::default(),

@@ -18,12 +18,23 @@ pub const THING_GROUP: &str = "thingGroup";
 pub const ATTRIBUTES: &str = "attributes";
 /// The column that says how the device logs in; may be left out.
 pub const AUTH: &str = "auth";
+/// The column that says that the policy comes from the Thing's group; may be left out.
+pub const POLICY_FROM: &str = "policyFrom";
+/// The column that says that the Thing is there already; may be left out.
+pub const THING_MADE: &str = "thingMade";
 
 const REQUIRED: [&str; 4] = [PRODUCT_ID, SECRET, THING_NAME, POLICY_NAME];
-const OPTIONAL: [&str; 4] = [THING_TYPE, THING_GROUP, ATTRIBUTES, AUTH];
+const OPTIONAL: [&str; 6] = [
+    THING_TYPE,
+    THING_GROUP,
+    ATTRIBUTES,
+    AUTH,
+    POLICY_FROM,
+    THING_MADE,
+];
 
 /// All names, in the order in which they are told.
-pub(crate) const KNOWN: [&str; 8] = [
+pub(crate) const KNOWN: [&str; 10] = [
     PRODUCT_ID,
     SECRET,
     THING_NAME,
@@ -32,6 +43,8 @@ pub(crate) const KNOWN: [&str; 8] = [
     THING_GROUP,
     ATTRIBUTES,
     AUTH,
+    POLICY_FROM,
+    THING_MADE,
 ];
 
 /// Why a file cannot be imported at all. Nothing was written.
@@ -73,6 +86,8 @@ pub struct Columns {
     pub(crate) thing_group: Option<usize>,
     pub(crate) attributes: Option<usize>,
     pub(crate) auth: Option<usize>,
+    pub(crate) policy_from: Option<usize>,
+    pub(crate) thing_made: Option<usize>,
 }
 
 impl Columns {
@@ -87,6 +102,8 @@ impl Columns {
         thing_group: Some(5),
         attributes: Some(6),
         auth: Some(7),
+        policy_from: Some(8),
+        thing_made: Some(9),
     };
 
     /// Reads the header.
@@ -107,6 +124,8 @@ impl Columns {
             thing_group: optional(THING_GROUP)?,
             attributes: optional(ATTRIBUTES)?,
             auth: optional(AUTH)?,
+            policy_from: optional(POLICY_FROM)?,
+            thing_made: optional(THING_MADE)?,
         })
     }
 }

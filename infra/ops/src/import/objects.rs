@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn names_are_columns_and_may_be_left_out() {
         let cells = read("{\"secret\":\"s\",\"productid\":\"a\",\"thingType\":null}").unwrap();
-        assert_eq!(cells, ["a", "s", "", "", "", "", "", ""]);
+        assert_eq!(cells, ["a", "s", "", "", "", "", "", "", "", ""]);
     }
 
     #[test]

@@ -9,9 +9,11 @@ use cvm_shared::verifier::Verifier;
 
 use crate::import::columns::ATTRIBUTES;
 use crate::import::columns::AUTH;
+use crate::import::columns::POLICY_FROM;
 use crate::import::columns::POLICY_NAME;
 use crate::import::columns::SECRET;
 use crate::import::columns::THING_GROUP;
+use crate::import::columns::THING_MADE;
 use crate::import::columns::THING_NAME;
 use crate::import::columns::THING_TYPE;
 use crate::import::login::Auth;
@@ -63,7 +65,9 @@ impl Offer {
         let pairs = [
             (SECRET, self.is_opened(stored)),
             (THING_NAME, new.thing == old.thing),
-            (POLICY_NAME, new.policy == old.policy),
+            (POLICY_NAME, new.policy.name() == old.policy.name()),
+            (POLICY_FROM, new.policy.is_like(&old.policy)),
+            (THING_MADE, new.thing_made == old.thing_made),
             (THING_TYPE, new.thing_type == old.thing_type),
             (THING_GROUP, new.thing_group == old.thing_group),
             (ATTRIBUTES, new.attributes == old.attributes),

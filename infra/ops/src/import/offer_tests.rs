@@ -3,6 +3,7 @@
 use cvm_shared::ids::PolicyName;
 use cvm_shared::ids::ThingName;
 use cvm_shared::record::Attributes;
+use cvm_shared::record::PolicyFrom;
 
 use super::*;
 
@@ -14,7 +15,8 @@ fn draft(secret: &str, salt: Option<Salt>, auth: Auth) -> Draft {
         auth,
         binding: Binding {
             thing: ThingName::parse("thing-1").unwrap(),
-            policy: PolicyName::parse("fleet").unwrap(),
+            thing_made: false,
+            policy: PolicyFrom::Certificate(PolicyName::parse("fleet").unwrap()),
             thing_type: None,
             thing_group: None,
             attributes: Attributes::default(),
@@ -60,7 +62,22 @@ fn another_binding_and_another_auth_are_told_by_their_columns() {
     let mut stored = offer("1234", None).record;
     stored.proof_only = true;
     stored.binding.thing = ThingName::parse("thing-2").unwrap();
-    stored.binding.policy = PolicyName::parse("other").unwrap();
+    stored.binding.policy = PolicyFrom::Certificate(PolicyName::parse("other").unwrap());
     let told = offer("1234", None).differs(&stored);
     assert_eq!(told, [THING_NAME, POLICY_NAME, AUTH]);
+}
+
+#[test]
+fn a_lean_binding_that_the_table_has_otherwise_is_told_by_its_columns() {
+    let stored = offer("1234", None).record;
+    let mut lean = offer("1234", None);
+    lean.record.binding.thing_made = true;
+    assert_eq!(lean.differs(&stored), [THING_MADE]);
+    lean.record.binding.policy = PolicyFrom::Group;
+    assert_eq!(
+        lean.differs(&stored),
+        [POLICY_NAME, POLICY_FROM, THING_MADE]
+    );
+    let same = lean.record.clone();
+    assert_eq!(lean.differs(&same), [""; 0]);
 }

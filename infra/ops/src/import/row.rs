@@ -13,16 +13,19 @@ use cvm_shared::ids::ThingName;
 use cvm_shared::ids::ThingTypeName;
 use cvm_shared::record::Attributes;
 use cvm_shared::record::Binding;
+use cvm_shared::record::PolicyFrom;
 use cvm_shared::secret::DeviceToken;
 use cvm_shared::trail::Hand;
 
 use crate::import::columns::ATTRIBUTES;
 use crate::import::columns::AUTH;
 use crate::import::columns::Columns;
+use crate::import::columns::POLICY_FROM;
 use crate::import::columns::POLICY_NAME;
 use crate::import::columns::PRODUCT_ID;
 use crate::import::columns::SECRET;
 use crate::import::columns::THING_GROUP;
+use crate::import::columns::THING_MADE;
 use crate::import::columns::THING_NAME;
 use crate::import::columns::THING_TYPE;
 use crate::import::login::Auth;
@@ -33,11 +36,18 @@ use crate::import::refusal::Reason;
 /// What holds for all rows of an import.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The policy of rows that name none.
-    pub default_policy: Option<PolicyName>,
+    /// Where rows have their policy from that do not say.
+    pub default_policy: Option<PolicyFrom>,
+    /// Whether the Things are there already of rows that do not say.
+    pub things_made: bool,
     /// Who imports, for the devices' trails; without it they begin with the first change.
     pub hand: Option<Hand>,
 }
+
+const NO_POLICY: &str = "is empty, and no default policy was given";
+const TWO_POLICIES: &str =
+    "is group, and policyName names another policy: one of them must be empty";
+const NO_GROUP: &str = "is empty: a policy from the group needs its name, unless the Thing is made already (thingMade)";
 
 /// One row with the names of its columns.
 #[derive(Debug)]
@@ -100,8 +110,9 @@ impl<'a> Row<'a> {
             Some(place) => attributes(self.text(place, ATTRIBUTES)?, thing_type.is_some())?,
             None => Attributes::default(),
         };
-        Ok(Binding {
+        let binding = Binding {
             thing: parsed(THING_NAME, ThingName::parse(thing))?,
+            thing_made: self.thing_made(options)?,
             policy: self.policy(options)?,
             thing_group: self.optional(
                 self.columns.thing_group,
@@ -110,19 +121,45 @@ impl<'a> Row<'a> {
             )?,
             thing_type,
             attributes,
-        })
+        };
+        if binding.lacks_group() {
+            return Err(refused(THING_GROUP, NO_GROUP));
+        }
+        Ok(binding)
     }
 
-    fn policy(&self, options: &Options) -> Result<PolicyName, Reason> {
-        let text = self.text(self.columns.policy, POLICY_NAME)?;
-        match (text, &options.default_policy) {
-            ("", Some(policy)) => Ok(policy.clone()),
-            ("", None) => Err(Reason::Malformed {
-                column: POLICY_NAME,
-                rule: "is empty, and no default policy was given".to_owned(),
-            }),
-            (name, _) => parsed(POLICY_NAME, PolicyName::parse(name)),
+    /// A policy that is named beats the default; one that is named beside a group is a contradiction.
+    fn policy(&self, options: &Options) -> Result<PolicyFrom, Reason> {
+        let name = self.optional(Some(self.columns.policy), POLICY_NAME, PolicyName::parse)?;
+        let default = || options.default_policy.clone();
+        match (name, self.policy_from_group()?) {
+            (Some(name), false) => Ok(PolicyFrom::Certificate(name)),
+            (Some(_), true) => Err(refused(POLICY_FROM, TWO_POLICIES)),
+            (None, true) => Ok(PolicyFrom::Group),
+            (None, false) => default().ok_or_else(|| refused(POLICY_NAME, NO_POLICY)),
         }
+    }
+
+    fn policy_from_group(&self) -> Result<bool, Reason> {
+        match self.word(self.columns.policy_from, POLICY_FROM)? {
+            "" => Ok(false),
+            "group" => Ok(true),
+            _ => Err(refused(POLICY_FROM, "must be group or empty")),
+        }
+    }
+
+    fn thing_made(&self, options: &Options) -> Result<bool, Reason> {
+        match self.word(self.columns.thing_made, THING_MADE)? {
+            "" => Ok(options.things_made),
+            "yes" => Ok(true),
+            "no" => Ok(false),
+            _ => Err(refused(THING_MADE, "must be yes, no or empty")),
+        }
+    }
+
+    /// What a column says that may be left out.
+    fn word(&self, place: Option<usize>, column: &'static str) -> Result<&'a str, Reason> {
+        place.map_or(Ok(""), |place| self.text(place, column))
     }
 
     fn optional<T>(
@@ -142,10 +179,14 @@ impl<'a> Row<'a> {
 
     fn text(&self, place: usize, column: &'static str) -> Result<&'a str, Reason> {
         let bytes = self.fields.get(place).unwrap_or_default();
-        std::str::from_utf8(bytes).map_err(|_| Reason::Malformed {
-            column,
-            rule: "is not UTF-8".to_owned(),
-        })
+        std::str::from_utf8(bytes).map_err(|_| refused(column, "is not UTF-8"))
+    }
+}
+
+fn refused(column: &'static str, rule: &str) -> Reason {
+    Reason::Malformed {
+        column,
+        rule: rule.to_owned(),
     }
 }
 
@@ -155,10 +196,7 @@ fn parsed<T>(column: &'static str, result: Result<T, Malformed>) -> Result<T, Re
 
 /// Reads `name=value;name=value`. A value may hold `=`, a name may not.
 fn attributes(text: &str, typed: bool) -> Result<Attributes, Reason> {
-    let refuse = |rule: &str| Reason::Malformed {
-        column: ATTRIBUTES,
-        rule: rule.to_owned(),
-    };
+    let refuse = |rule: &str| refused(ATTRIBUTES, rule);
     let mut map = BTreeMap::new();
     for pair in text.split(';').filter(|_| !text.is_empty()) {
         let (name, value) = pair

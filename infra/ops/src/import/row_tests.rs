@@ -67,12 +67,12 @@ fn an_empty_policy_is_the_default_one() {
     );
     let row = Row::new(&columns, &fields).unwrap();
     let options = Options {
-        default_policy: Some(PolicyName::parse("fleet").unwrap()),
-        hand: None,
+        default_policy: Some(PolicyFrom::Certificate(PolicyName::parse("fleet").unwrap())),
+        ..Options::default()
     };
     let serial = row.serial().unwrap();
     let draft = row.draft(serial, &options, &Login::default()).unwrap();
-    assert_eq!(draft.binding.policy.as_str(), "fleet");
+    assert_eq!(draft.binding.policy.name().unwrap().as_str(), "fleet");
 }
 
 fn refusal(fields: [&str; 7]) -> String {
@@ -162,4 +162,69 @@ fn a_row_says_how_its_device_logs_in_or_the_default_does() {
     let row = ["SN-1", SECRET_TEXT, "", "p", "token"];
     let refusal = draft(&with, &row, &Login::default()).unwrap_err();
     assert_eq!(refusal.to_string(), "auth: must be proof, any or empty");
+}
+
+const LEAN: &str = "productid,secret,thingName,policyName,thingGroup,policyFrom,thingMade";
+
+/// The binding of a row of a lean import.
+fn lean(options: &Options, policy: &str, cells: [&str; 3]) -> Result<Binding, String> {
+    let [group, from, made] = cells;
+    let cells = ["SN-1", SECRET_TEXT, "", policy, group, from, made];
+    let (columns, fields) = (named(LEAN), ByteRecord::from(&cells[..]));
+    let row = Row::new(&columns, &fields).unwrap();
+    let draft = row.draft(row.serial().unwrap(), options, &Login::default());
+    draft
+        .map(|draft| draft.binding)
+        .map_err(|reason| reason.to_string())
+}
+
+#[test]
+fn a_row_may_have_its_policy_from_a_group_and_its_thing_made_already() {
+    let none = Options::default();
+    for (cells, made) in [
+        (["fleet", "group", ""], false),
+        (["fleet", "group", "no"], false),
+        (["fleet", "group", "yes"], true),
+        (["", "group", "yes"], true),
+    ] {
+        let binding = lean(&none, "", cells).unwrap();
+        assert_eq!(
+            (binding.policy, binding.thing_made),
+            (PolicyFrom::Group, made)
+        );
+    }
+    let binding = lean(&none, "p", ["", "", "yes"]).unwrap();
+    assert_eq!(binding.policy.name().unwrap().as_str(), "p");
+    assert!(binding.thing_made);
+}
+
+#[test]
+fn what_a_row_does_not_say_of_thing_and_policy_the_import_says() {
+    let options = Options {
+        default_policy: Some(PolicyFrom::Group),
+        things_made: true,
+        hand: None,
+    };
+    let binding = lean(&options, "", [""; 3]).unwrap();
+    assert_eq!(
+        (binding.policy, binding.thing_made),
+        (PolicyFrom::Group, true)
+    );
+    let binding = lean(&options, "p", ["", "", "no"]).unwrap();
+    assert_eq!(binding.policy.name().unwrap().as_str(), "p");
+    assert!(!binding.thing_made);
+}
+
+#[test]
+fn contradictions_about_thing_and_policy_are_refused_by_their_column() {
+    let of = |policy, cells| lean(&Options::default(), policy, cells).unwrap_err();
+    assert_eq!(
+        of("p", ["g", "group", ""]),
+        format!("policyFrom: {TWO_POLICIES}")
+    );
+    assert_eq!(of("", ["", "group", ""]), format!("thingGroup: {NO_GROUP}"));
+    assert_eq!(of("", ["g", "", "yes"]), format!("policyName: {NO_POLICY}"));
+    let words = (of("p", ["", "Group", ""]), of("p", ["", "", "true"]));
+    assert_eq!(words.0, "policyFrom: must be group or empty");
+    assert_eq!(words.1, "thingMade: must be yes, no or empty");
 }

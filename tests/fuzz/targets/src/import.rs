@@ -17,6 +17,7 @@ use cvm_ops::import::import;
 use cvm_shared::failure::Failure;
 use cvm_shared::ids::PolicyName;
 use cvm_shared::ids::SerialNumber;
+use cvm_shared::record::PolicyFrom;
 use cvm_shared::record::Record;
 use futures_executor::block_on;
 
@@ -26,9 +27,14 @@ use crate::told::Told;
 /// Imports the file twice.
 pub fn run(input: &[u8], told: &mut Told) {
     let (how, file) = input.split_first().unwrap_or((&b'p', &[]));
-    let default_policy = (*how == b'p').then(|| PolicyName::parse("default").unwrap());
+    let named = || PolicyFrom::Certificate(PolicyName::parse("default").unwrap());
     let options = Options {
-        default_policy,
+        default_policy: match how {
+            b'p' => Some(named()),
+            b'g' => Some(PolicyFrom::Group),
+            _ => None,
+        },
+        things_made: *how == b'g',
         hand: None,
     };
     let (table, witness) = (Table::default(), Witness::default());

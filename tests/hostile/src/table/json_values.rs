@@ -170,6 +170,8 @@ fn wishes() -> Rows {
     for (key, value) in [
         ("thingName", "\"SN-2\""),
         ("policyName", "\"admin\""),
+        ("policyFrom", "\"group\""),
+        ("thingMade", "\"yes\""),
         ("thingType", "\"x\""),
         ("thingGroup", "\"x\""),
         ("attributes", "{\"a\":\"b\"}"),
