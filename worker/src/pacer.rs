@@ -254,6 +254,8 @@ fn limiter<T: Ticks + Clone>(per_second: f64, ticks: &T) -> Limiter<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use cvm_shared::time::UnixMillis;
     use governor::clock::FakeRelativeClock;
     use governor::clock::Reference as _;
@@ -325,6 +327,32 @@ mod tests {
             let refused = pacer.turn(api, &hand, Duration::ZERO).await;
             assert_eq!(refused, Err(Failure::OutOfTime));
         }
+    }
+
+    /// How often a call is made that is throttled so many times, what comes of it, and after how long.
+    async fn throttled_for(times: u32) -> (u32, Result<(), Failure>, Duration) {
+        let (hand, made) = (hand(), Cell::new(0));
+        let pacer = Pacer::on(&Rates::uniform(1000.0), &hand.0);
+        let start = hand.0.now();
+        let call = || async {
+            made.set(made.get() + 1);
+            if made.get() > times {
+                return Ok(());
+            }
+            Err(Failure::Throttled { service: "iot" })
+        };
+        let end = pacer.paced(Api::Thing, &hand, Some(1), call).await;
+        (made.get(), end, elapsed(&hand, start))
+    }
+
+    #[tokio::test]
+    async fn a_throttled_call_is_made_again_until_patience_ends() {
+        let (made, end, took) = throttled_for(2).await;
+        assert_eq!((made, end), (3, Ok(())));
+        assert!(took >= 3 * PAUSE_LEAST, "{took:?}");
+        let (made, end, took) = throttled_for(u32::MAX).await;
+        assert!(matches!(end, Err(Failure::Throttled { .. })) && made > 4);
+        assert!(took <= PATIENCE, "{took:?}");
     }
 
     #[test]

@@ -142,7 +142,7 @@ impl Figures {
 
     /// What the fluid says of a plan that is too large to be simulated: nothing is ever in anybody's way.
     pub fn reckoned(plan: &Plan, fluid: &Fluid) -> Self {
-        let seconds = fluid.seconds(plan.all());
+        let seconds = fluid.seconds(plan.all().into());
         let share = |call: Call| {
             let used = fluid.per_second() * call.per_device(plan.keys);
             (call, used / call.quota(plan))

@@ -8,6 +8,7 @@ use std::time::Duration;
 use cvm_sim::dice::Dice;
 
 use crate::account::Call;
+use crate::figures::real;
 use crate::latency::Service;
 use crate::latency::drawn;
 use crate::plan::Plan;
@@ -67,8 +68,8 @@ impl Fluid {
     }
 
     /// How long so many devices take, in seconds.
-    pub fn seconds(&self, devices: u32) -> f64 {
-        f64::from(devices) / self.per_second() + self.batch_seconds
+    pub fn seconds(&self, devices: u64) -> f64 {
+        real(devices) / self.per_second() + self.batch_seconds
     }
 }
 

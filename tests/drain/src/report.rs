@@ -71,16 +71,21 @@ fn spent(run: &Figures) -> Vec<[String; 2]> {
     let mut lines: Vec<[String; 2]> = run
         .shares
         .iter()
-        .map(|(call, share)| [format!("quota of {} used", call.name()), percent(*share, 1)])
+        .map(|(call, share)| {
+            [
+                format!("quota of {} used, %", call.name()),
+                percent(*share, 1),
+            ]
+        })
         .collect();
     let line = |label: &str, value: String| [label.to_owned(), value];
     lines.extend([
         line("calls to AWS IoT", grouped(real(run.calls), 0)),
-        line("throttled", percent(run.throttled_part(), 3)),
+        line("throttled, %", percent(run.throttled_part(), 3)),
         line("runs of workers", grouped(real(run.runs), 0)),
         line("cut off", grouped(real(run.killed), 0)),
         line(
-            "messages that came back, per device",
+            "messages that came back, %",
             percent(run.given_back_part(), 2),
         ),
         line(

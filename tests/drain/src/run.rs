@@ -65,7 +65,7 @@ fn site(plan: &Plan, fluid: &Fluid, time: &Time) -> Site {
     let dice = Dice::new(plan.seed);
     let latency = Latency::new(time.clone(), dice.clone(), plan.latencies);
     let line = arrivals(plan, fluid, time.now(), &dice);
-    let patience = fluid.seconds(plan.all()) * ENOUGH + ENOUGH_SECONDS;
+    let patience = fluid.seconds(plan.all().into()) * ENOUGH + ENOUGH_SECONDS;
     Site {
         account: Account::new(plan, dice.clone()),
         table: FlatTable::new(plan, latency.clone(), time.clone(), line.clone()),
@@ -82,7 +82,7 @@ fn site(plan: &Plan, fluid: &Fluid, time: &Time) -> Site {
 
 /// When the devices ask that are in no batch: over the middle of the time that the batch takes at least.
 fn arrivals(plan: &Plan, fluid: &Fluid, begin: u64, dice: &Dice) -> Arc<[u64]> {
-    let seconds = fluid.seconds(plan.devices);
+    let seconds = fluid.seconds(plan.devices.into());
     let at = |_| begin + millis(seconds * (0.1 + 0.8 * dice.part()));
     let mut all: Vec<u64> = (0..plan.line_devices).map(at).collect();
     all.sort_unstable();

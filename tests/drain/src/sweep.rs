@@ -1,6 +1,7 @@
 //! Many drains beside each other: over devices, over workers, over the size of a batch.
 
 use crate::figures::Figures;
+use crate::figures::Method;
 use crate::fluid::Fluid;
 use crate::plan::Plan;
 use crate::report;
@@ -86,8 +87,19 @@ pub fn differences(plan: &Plan) -> Vec<String> {
             devices,
             ..plan.clone()
         };
-        let seconds = Fluid::of(&plan).seconds(plan.all());
-        report::difference(&play(&plan), seconds)
+        difference(&plan, &play(&plan))
     };
     [10_000, 100_000].map(of).into()
+}
+
+/// The same of runs over devices that were simulated.
+pub fn differences_in(plan: &Plan, sheet: &Sheet) -> Vec<String> {
+    let runs = sheet.runs.iter().map(|(_, figures)| figures);
+    let simulated = runs.filter(|figures| figures.method == Method::Simulated);
+    simulated.map(|figures| difference(plan, figures)).collect()
+}
+
+fn difference(plan: &Plan, simulated: &Figures) -> String {
+    let reckoned = Fluid::of(plan).seconds(simulated.devices);
+    report::difference(simulated, reckoned)
 }

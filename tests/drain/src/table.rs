@@ -79,11 +79,6 @@ impl FlatTable {
         outcome.batch.count() + outcome.line.count()
     }
 
-    /// How many rows are worked on.
-    pub fn open(&self) -> usize {
-        crate::lock(&self.inside).open.len()
-    }
-
     fn asked_at(&self, number: u32) -> u64 {
         let (batch, line) = &self.asked;
         let of_line = number.checked_sub(self.devices).map(|place| place as usize);

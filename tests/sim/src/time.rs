@@ -207,3 +207,14 @@ impl Bell {
         .await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_wait_takes_no_time() {
+        let told = [0, 1, 999_999, 1_000_000, 1_000_001].map(Duration::from_nanos);
+        assert_eq!(told.map(millis), [0, 1, 1, 1, 2]);
+    }
+}
