@@ -94,7 +94,7 @@ impl Default for Plan {
             is_fair: true,
             latencies: Latencies::default(),
             run: Duration::from_secs(30),
-            visibility: Duration::from_secs(180),
+            visibility: Duration::from_mins(3),
             max_receives: 10,
             terms: WorkTerms {
                 lease: Duration::from_secs(45),

@@ -32,7 +32,7 @@ const COLUMNS: [&str; 12] = [
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut table = table(["".to_owned(), method_name(self.method).to_owned()]);
+        let mut table = table([String::new(), method_name(self.method).to_owned()]);
         table.add_rows(served(self).into_iter().chain(spent(self)));
         align(&mut table);
         table.fmt(f)
