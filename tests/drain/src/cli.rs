@@ -86,7 +86,7 @@ pub struct One {
     #[arg(long, value_name = "FRACTION", default_value_t = 0.0, value_parser = fraction)]
     pub keys: f64,
     /// The part of the calls to AWS IoT that a neighbour in the account takes from us
-    #[arg(long, value_name = "FRACTION", default_value_t = 0.0, value_parser = fraction)]
+    #[arg(long, value_name = "FRACTION", default_value_t = 0.0, value_parser = part_of_calls)]
     pub throttle: f64,
     /// Devices that ask by themselves while the batch is worked on
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
@@ -110,8 +110,15 @@ fn positive(text: &str) -> Result<f64, String> {
 
 fn fraction(text: &str) -> Result<f64, String> {
     let value = text.parse().ok();
-    let value = value.filter(|value| (0.0..1.0).contains(value));
-    value.ok_or_else(|| "must be a number from 0 to below 1".to_owned())
+    let value = value.filter(|value| (0.0..=1.0).contains(value));
+    value.ok_or_else(|| "must be a number from 0 to 1".to_owned())
+}
+
+/// Not all of them: then nobody is ever served.
+fn part_of_calls(text: &str) -> Result<f64, String> {
+    let most = fraction(text)?;
+    let some = Some(most).filter(|part| *part <= 0.9);
+    some.ok_or_else(|| "must be a number from 0 to 0.9".to_owned())
 }
 
 impl One {
@@ -164,7 +171,7 @@ fn one(args: &One) -> anyhow::Result<bool> {
         all_kept &= promise.is_kept;
     }
     println!("{}", report::effort(&effort, figures.devices));
-    let polls = polls::play(plan.all(), &figures, plan.seed);
+    let polls = polls::play(plan.devices, &figures, plan.seed);
     println!("{}", report::polls(&polls));
     if figures.method == Method::Reckoned {
         print_differences(sweep::differences(&plan));

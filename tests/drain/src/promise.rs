@@ -2,6 +2,7 @@
 
 use crate::figures::Figures;
 use crate::figures::Limit;
+use crate::figures::Method;
 use crate::plan::Plan;
 
 /// The part of the scarcest quota that is used while there is a backlog, at least.
@@ -20,12 +21,13 @@ pub struct Promise {
     pub is_kept: bool,
 }
 
-/// All promises that this plan makes.
+/// All promises that this plan makes. What is only reckoned keeps to quota and pace by itself, and proves nothing of them.
 pub fn promises(plan: &Plan, figures: &Figures) -> Vec<Promise> {
+    let is_shown = figures.method == Method::Simulated;
     let all = [
         Some(everybody(figures)),
-        share(figures),
-        (plan.throttle <= 0.0).then(|| throttles(figures)),
+        share(figures).filter(|_| is_shown),
+        (is_shown && plan.throttle <= 0.0).then(|| throttles(figures)),
     ];
     all.into_iter().flatten().collect()
 }
