@@ -38,13 +38,6 @@ mod inventory;
 
 const SERVICE: &str = "iot";
 
-/// How long a call may wait for its turn, and for throttles to pass, before the row is given back.
-const PATIENCE: Duration = Duration::from_secs(4);
-
-/// The pauses after throttles, with up to as much again as jitter.
-const PAUSE_LEAST: Duration = Duration::from_millis(100);
-const PAUSE_MOST: Duration = Duration::from_secs(1);
-
 /// How often a certificate that will not go is tried to be deleted.
 const RETIRE_TRIES: usize = 6;
 
@@ -84,34 +77,12 @@ impl<C: Clock> AwsIssuer<C> {
         self.pacer.throttled_since()
     }
 
-    /// Makes a call at its turn. A throttle means that nothing happened: it is waited out, and the
-    /// call made again, as long as patience lasts. Anything else is the caller's.
+    /// Makes a call at its turn, and again after throttles.
     async fn paced<T, F>(&self, api: Api, call: impl Fn() -> F) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, Failure>>,
     {
-        let mut left = PATIENCE;
-        let mut pauses = ExponentialBuilder::new()
-            .with_min_delay(PAUSE_LEAST)
-            .with_max_delay(PAUSE_MOST)
-            .without_max_times()
-            .with_jitter()
-            .build();
-        loop {
-            left -= self.pacer.turn(api, &self.clock, left).await?;
-            let answer = call().await;
-            let Err(Failure::Throttled { .. }) = answer else {
-                self.pacer.went_through(api);
-                return answer;
-            };
-            self.pacer.throttled(api);
-            let pause = pauses.next().unwrap_or(PAUSE_MOST);
-            if pause > left {
-                return answer;
-            }
-            left -= pause;
-            self.clock.sleep(pause).await;
-        }
+        self.pacer.paced(api, &self.clock, None, call).await
     }
 
     async fn set_status(

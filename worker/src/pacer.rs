@@ -10,6 +10,8 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use backon::BackoffBuilder as _;
+use backon::ExponentialBuilder;
 use cvm_shared::failure::Failure;
 use cvm_shared::ports::Clock;
 use governor::Quota;
@@ -35,6 +37,13 @@ const AFTER_SLOWING: f64 = 0.25;
 const SLOWEST: f64 = 1.0 / 8.0;
 /// What a call that went through gives back of the pace.
 const RECOVERY: f64 = 1.0 / 32.0;
+
+/// How long a call may wait for its turn, and for throttles to pass, before the row is given back.
+pub const PATIENCE: Duration = Duration::from_secs(4);
+
+/// The pauses after throttles, with up to as much again as jitter.
+const PAUSE_LEAST: Duration = Duration::from_millis(100);
+const PAUSE_MOST: Duration = Duration::from_secs(1);
 
 /// One lane for each API.
 #[derive(Debug)]
@@ -94,6 +103,38 @@ impl<T: Ticks + Clone> Pacer<T> {
             clock.sleep(wait).await;
         }
         Ok(waited)
+    }
+
+    /// Makes a call at its turn. A throttle means that nothing happened: it is waited out, and the
+    /// call made again, as long as [`PATIENCE`] lasts. Anything else is the caller's. The jitter of
+    /// the pauses comes from `seed`, or from the process's own randomness where there is none.
+    pub async fn paced<C: Clock, V, F>(
+        &self,
+        api: Api,
+        clock: &C,
+        seed: Option<u64>,
+        call: impl Fn() -> F,
+    ) -> Result<V, Failure>
+    where
+        F: Future<Output = Result<V, Failure>>,
+    {
+        let (mut left, mut pauses) = (PATIENCE, None);
+        loop {
+            left -= self.turn(api, clock, left).await?;
+            let answer = call().await;
+            let Err(Failure::Throttled { .. }) = answer else {
+                self.went_through(api);
+                return answer;
+            };
+            self.throttled(api);
+            let pauses = pauses.get_or_insert_with(|| pauses_after_throttles(seed));
+            let pause = pauses.next().unwrap_or(PAUSE_MOST);
+            if pause > left {
+                return answer;
+            }
+            left -= pause;
+            clock.sleep(pause).await;
+        }
     }
 
     /// Notes that a call of this API was throttled.
@@ -179,6 +220,18 @@ impl<T: Ticks + Clone> Pace<T> {
     }
 }
 
+fn pauses_after_throttles(seed: Option<u64>) -> impl Iterator<Item = Duration> {
+    let pauses = ExponentialBuilder::new()
+        .with_min_delay(PAUSE_LEAST)
+        .with_max_delay(PAUSE_MOST)
+        .without_max_times()
+        .with_jitter();
+    match seed {
+        Some(seed) => pauses.with_jitter_seed(seed).build(),
+        None => pauses.build(),
+    }
+}
+
 /// Calls are spread evenly. What a batch that waits for its last message leaves unused is made up
 /// for in the next one, up to a second's worth: how large a burst AWS allows is not published, and a
 /// bucket that holds less than a second's calls could not be used up by anybody.
@@ -201,6 +254,8 @@ fn limiter<T: Ticks + Clone>(per_second: f64, ticks: &T) -> Limiter<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use cvm_shared::time::UnixMillis;
     use governor::clock::FakeRelativeClock;
     use governor::clock::Reference as _;
@@ -272,6 +327,32 @@ mod tests {
             let refused = pacer.turn(api, &hand, Duration::ZERO).await;
             assert_eq!(refused, Err(Failure::OutOfTime));
         }
+    }
+
+    /// How often a call is made that is throttled so many times, what comes of it, and after how long.
+    async fn throttled_for(times: u32) -> (u32, Result<(), Failure>, Duration) {
+        let (hand, made) = (hand(), Cell::new(0));
+        let pacer = Pacer::on(&Rates::uniform(1000.0), &hand.0);
+        let start = hand.0.now();
+        let call = || async {
+            made.set(made.get() + 1);
+            if made.get() > times {
+                return Ok(());
+            }
+            Err(Failure::Throttled { service: "iot" })
+        };
+        let end = pacer.paced(Api::Thing, &hand, Some(1), call).await;
+        (made.get(), end, elapsed(&hand, start))
+    }
+
+    #[tokio::test]
+    async fn a_throttled_call_is_made_again_until_patience_ends() {
+        let (made, end, took) = throttled_for(2).await;
+        assert_eq!((made, end), (3, Ok(())));
+        assert!(took >= 3 * PAUSE_LEAST, "{took:?}");
+        let (made, end, took) = throttled_for(u32::MAX).await;
+        assert!(matches!(end, Err(Failure::Throttled { .. })) && made > 4);
+        assert!(took <= PATIENCE, "{took:?}");
     }
 
     #[test]

@@ -85,6 +85,12 @@ impl Rates {
         Self(self.0.map(|rate| rate / f64::from(workers.max(1))))
     }
 
+    /// So many times as fast, as an account with raised quotas has it.
+    #[must_use]
+    pub fn scaled(self, factor: f64) -> Self {
+        Self(self.0.map(|rate| rate * factor))
+    }
+
     /// This API's.
     pub fn of(&self, api: Api) -> f64 {
         self.0[api as usize]
@@ -141,6 +147,8 @@ mod tests {
         let fixed = Rates::uniform(20.0).shared_by(4);
         assert!((fixed.of(Api::AttachPolicy) - 5.0).abs() < f64::EPSILON);
         assert!((fixed.of(Api::Thing) - 50.0).abs() < f64::EPSILON);
+        let raised = fixed.scaled(3.0);
+        assert!((raised.of(Api::AttachPolicy) - 15.0).abs() < f64::EPSILON);
     }
 
     #[test]

@@ -33,7 +33,7 @@ use crate::plan::plan;
 use crate::steps::Run;
 
 /// No step is begun with less time than this before the run or the lease ends: its turn at the pacer
-/// and its throttles (`iot::PATIENCE`) and one call with its retries
+/// and its throttles (`pacer::PATIENCE`) and one call with its retries
 /// (`cvm_aws::clients::CallLimits::WORKER`) must fit in.
 const STEP_ROOM: Duration = Duration::from_secs(9);
 

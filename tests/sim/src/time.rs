@@ -123,9 +123,9 @@ impl Time {
     }
 }
 
-/// In whole milliseconds, rounded up.
+/// In whole milliseconds, rounded up: who waits for a nanosecond must not find that no time has passed.
 pub fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_micros().div_ceil(1000)).unwrap_or(u64::MAX / 4)
+    u64::try_from(span.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX / 4)
 }
 
 /// Waits for a moment.
@@ -205,5 +205,16 @@ impl Bell {
             Poll::Pending
         })
         .await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_wait_takes_no_time() {
+        let told = [0, 1, 999_999, 1_000_000, 1_000_001].map(Duration::from_nanos);
+        assert_eq!(told.map(millis), [0, 1, 1, 1, 2]);
     }
 }
