@@ -234,7 +234,8 @@ fn pauses_after_throttles(seed: Option<u64>) -> impl Iterator<Item = Duration> {
 
 /// Calls are spread evenly. What a batch that waits for its last message leaves unused is made up
 /// for in the next one, up to a second's worth: how large a burst AWS allows is not published, and a
-/// bucket that holds less than a second's calls could not be used up by anybody.
+/// bucket that holds less than a second's calls could not be used up by anybody. Rounded down, for all
+/// workers' bursts together must fit into that one bucket.
 fn limiter<T: Ticks + Clone>(per_second: f64, ticks: &T) -> Limiter<T> {
     let period = Duration::from_secs_f64(1.0 / per_second.max(0.001));
     let quota = Quota::with_period(period).unwrap_or_else(|| Quota::per_second(NonZeroU32::MAX));
@@ -243,7 +244,7 @@ fn limiter<T: Ticks + Clone>(per_second: f64, ticks: &T) -> Limiter<T> {
         clippy::cast_sign_loss,
         reason = "rates are between 0 and some thousands; the cast saturates"
     )]
-    let burst = NonZeroU32::new(per_second.ceil() as u32).unwrap_or(NonZeroU32::MIN);
+    let burst = NonZeroU32::new(per_second.floor() as u32).unwrap_or(NonZeroU32::MIN);
     let limiter = RateLimiter::direct_with_clock(quota.allow_burst(burst), ticks.clone());
     // Nothing was left unused yet: it starts with one turn.
     if let Some(rest) = NonZeroU32::new(burst.get() - 1) {

@@ -15,12 +15,15 @@ use cvm_lambda::shell::Bar;
 use cvm_local::functions::Functions;
 use cvm_standin::Usage;
 
+use crate::scale;
 use crate::sheet::Cell;
 use crate::sheet::Sheet;
 use crate::stopwatch::millis;
 use crate::target::Report;
 use crate::target::Target;
 
+/// Devices of the burst in virtual time.
+const SIMULATED: u32 = 100_000;
 /// The share of the tightest quota that must be used while there is a backlog.
 const SHARE: f64 = 0.97;
 /// The percentage of calls that may be throttled.
@@ -41,7 +44,10 @@ pub async fn measure(functions: &Functions, devices: usize) -> Result<Report, Er
     };
     let outcome = Box::pin(burst.run(&progress)).await?;
     backend.stop().await;
-    Ok(told(&outcome))
+    let mut report = told(&outcome);
+    let simulated = tokio::task::block_in_place(|| scale::burst(SIMULATED));
+    report.sheets.push(simulated);
+    Ok(report)
 }
 
 /// As the template has it, and AWS's default quotas.

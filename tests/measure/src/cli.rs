@@ -16,6 +16,7 @@ use cvm_measure::import;
 use cvm_measure::instructions;
 use cvm_measure::latency;
 use cvm_measure::parts::Parts;
+use cvm_measure::scale;
 use cvm_measure::target::Report;
 
 const EXAMPLES: &str = "\
@@ -71,6 +72,8 @@ enum What {
     Latency,
     /// Thousands of devices at once against AWS's default quotas.
     Burst,
+    /// How a fleet scales, in virtual time.
+    Scale,
     /// A large import by cvmctl.
     Import,
     /// Instructions of a certificate, held to their bounds (needs valgrind).
@@ -80,12 +83,13 @@ enum What {
 }
 
 impl What {
-    const EACH: [Self; 7] = [
+    const EACH: [Self; 8] = [
         Self::Calls,
         Self::Latency,
         Self::Cpu,
         Self::Cold,
         Self::Instructions,
+        Self::Scale,
         Self::Import,
         Self::Burst,
     ];
@@ -124,6 +128,12 @@ pub(crate) async fn measure(args: &Args) -> Result<bool, Error> {
 
 /// One measurement after the other; each is shown as soon as it is there.
 async fn here(args: &Args) -> Result<Report, Error> {
+    if args.what == What::Scale {
+        // No function is needed for it.
+        let report = tokio::task::block_in_place(scale::measure);
+        show(&report);
+        return Ok(report);
+    }
     let mut parts = Parts::build(args.profile()).await?;
     if args.what.compares() {
         parts = parts.with_others(args.profile()).await?;
@@ -151,6 +161,7 @@ async fn one(args: &Args, parts: &Parts, what: What) -> Result<Report, Error> {
         What::Cpu => Box::pin(cpu::measure(parts, args.devices(1000))).await,
         What::Cold => Box::pin(cold::measure(parts, args.times.into())).await,
         What::Instructions => Box::pin(instructions::measure(parts)).await,
+        What::Scale => Ok(tokio::task::block_in_place(scale::measure)),
         What::Import => Box::pin(import::measure(args.rows, args.profile())).await,
         What::Burst => Box::pin(burst::measure(functions, args.devices(5000))).await,
         What::All => Ok(Report::default()),

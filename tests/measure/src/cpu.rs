@@ -182,6 +182,7 @@ async fn peers(rig: &Rig, peer: &Function, mode: KeyMode, devices: usize) -> Res
     let way = Way {
         mode,
         auth: Auth::Token,
+        lean: false,
     };
     let name = cvm_lambda::matrix::mode_name(mode);
     let fleet = fleet(&format!("PEER-{name}"), way, devices)?;

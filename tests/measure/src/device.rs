@@ -34,19 +34,30 @@ pub struct Way {
     pub mode: KeyMode,
     /// How it shows who it is.
     pub auth: Auth,
+    /// Whether the operator has made its Thing, and gives it its rights by the Thing's group.
+    pub lean: bool,
 }
 
 impl Way {
-    /// All four.
+    /// All four in which the worker does all of it.
     pub const ALL: [Self; 4] = [
         Self::new(KeyMode::Csr, Auth::Proof),
         Self::new(KeyMode::Csr, Auth::Token),
         Self::new(KeyMode::Keys, Auth::Proof),
         Self::new(KeyMode::Keys, Auth::Token),
     ];
+    /// The one with the fewest calls.
+    pub const LEAN: Self = Self {
+        lean: true,
+        ..Self::ALL[0]
+    };
 
     const fn new(mode: KeyMode, auth: Auth) -> Self {
-        Self { mode, auth }
+        Self {
+            mode,
+            auth,
+            lean: false,
+        }
     }
 
     /// For people.
@@ -56,7 +67,8 @@ impl Way {
             Auth::Token => "token",
             Auth::Proof | Auth::Nonce => "proof",
         };
-        format!("{mode}, {auth}")
+        let lean = if self.lean { ", lean" } else { "" };
+        format!("{mode}, {auth}{lean}")
     }
 }
 
@@ -65,6 +77,8 @@ impl Way {
 pub struct Device {
     /// Who it is.
     pub serial: SerialNumber,
+    /// Whether the operator has made its Thing.
+    pub lean: bool,
     auth: Auth,
     prover: Prover,
     body: String,
@@ -84,6 +98,7 @@ impl Device {
         Ok(Self {
             prover: Prover::new(serial.clone(), &token),
             serial,
+            lean: way.lean,
             auth: way.auth,
             body: body.to_string(),
         })

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cvm_device::install::KeyMode;
 use cvm_lambda::Error;
 use cvm_local::functions::Functions;
 
@@ -122,19 +123,33 @@ fn told(way: Way, all: &[(Duration, Times)]) -> Report {
     let rounds: Vec<f64> = (0..4).map(|step| slope(all, step)).collect();
     let shown = rounds.iter().map(|rounds| Cell::Number(*rounds, 2));
     sheet.row(std::iter::once("rounds (slope)".into()).chain(shown));
+    let targets = targets(way);
     let worker = rounds.get(1).copied().unwrap_or_default().round();
     let polls = rounds.get(2).copied().unwrap_or_default().round();
     Report {
         sheets: vec![sheet],
         targets: vec![
-            Target::at_most("rounds of the worker", WORKER_ROUNDS, worker),
-            Target::at_most("rounds of a poll", 1.0, polls),
+            Target::at_most(targets[0], WORKER_ROUNDS, worker),
+            Target::at_most(targets[1], 1.0, polls),
         ],
     }
 }
 
 /// Of the worker, from the order to a row that is Vended.
 const WORKER_ROUNDS: f64 = 8.0;
+
+fn targets(way: Way) -> [&'static str; 2] {
+    match way.mode {
+        KeyMode::Csr => [
+            "rounds of the worker, CSR mode",
+            "rounds of a poll, CSR mode",
+        ],
+        KeyMode::Keys => [
+            "rounds of the worker, keys mode",
+            "rounds of a poll, keys mode",
+        ],
+    }
+}
 
 fn title(way: Way) -> &'static str {
     match Way::ALL.iter().position(|known| *known == way) {

@@ -24,6 +24,7 @@ pub mod latency;
 pub mod parts;
 pub mod peer;
 pub mod rig;
+pub mod scale;
 pub mod sheet;
 pub mod stopwatch;
 pub mod target;

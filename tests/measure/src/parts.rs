@@ -39,7 +39,7 @@ impl Parts {
     /// Has cargo build what ours are compared with, and npm fetch what the peer needs.
     pub async fn with_others(self, profile: Profile) -> Result<Self, Error> {
         let workspace = Workspace::find().await?;
-        let trivial = functions::binary(&workspace, profile, "cvm-measure", "trivial");
+        let trivial = functions::binary(&workspace, profile, "cvm-trivial", "trivial");
         Ok(Self {
             trivial: Some(trivial.await?),
             peer: Peer::install(&workspace).await,

@@ -19,6 +19,7 @@ use cvm_lambda::life;
 use cvm_local::functions::Functions;
 use cvm_standin::Account;
 use cvm_standin::Options;
+use cvm_testkit::sample::Lean;
 use serde_json::Value;
 use serde_json::json;
 use tempfile::TempDir;
@@ -28,6 +29,9 @@ use crate::device::Device;
 /// What the functions' queue is called.
 const QUEUE: &str = "bare";
 const QUEUE_ARN: &str = "arn:aws:sqs:us-east-1:000000000000:bare";
+
+/// The operator's group.
+const GROUP: &str = "fleet";
 
 /// How many messages a batch holds at most.
 pub const BATCH: usize = 10;
@@ -118,7 +122,11 @@ impl Rig {
     /// Puts the device into the table.
     pub async fn import(&self, device: &Device) -> Result<(), Error> {
         let policy = &self.backend.names().policy;
-        let record = life::device(&device.serial, policy);
+        let mut record = life::device(&device.serial, policy);
+        if device.lean {
+            self.account()?.add_thing(device.serial.as_str(), GROUP);
+            Lean::Operators.bind(&mut record);
+        }
         self.backend.put(&record).await
     }
 
