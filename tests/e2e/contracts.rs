@@ -75,7 +75,7 @@ pub(crate) async fn the_issuer_in_aws_iot(lab: Arc<Lab>) {
     let issuer = AwsIssuer::new(cvm_worker::iot::client(&sdk), pacer, SystemClock);
     let mut binding = lab.device("contract-thing").binding;
     binding.thing = sample::device("contract-thing").binding.thing;
-    contract_issuer::issuer(&issuer, &binding).await;
+    Box::pin(contract_issuer::issuer(&issuer, &binding)).await;
     contract_janitor::inventory(&issuer, &binding).await;
 }
 

@@ -31,7 +31,7 @@ use crate::target::Target;
 const FEW: usize = 10;
 const MANY: usize = 30;
 /// How long callgrind may take to write down what it has counted.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What was counted of one function in one mode.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -77,10 +77,8 @@ fn plan(devices: u32) -> Plan {
 
 /// Those of the largest fleet that was served one by one.
 fn targets(runs: &[(String, Figures)]) -> Vec<Target> {
-    let simulated = runs.iter().map(|(_, figures)| figures);
-    let largest = simulated
-        .filter(|figures| figures.method == Method::Simulated)
-        .last();
+    let mut simulated = runs.iter().rev().map(|(_, figures)| figures);
+    let largest = simulated.find(|figures| figures.method == Method::Simulated);
     let Some(figures) = largest else {
         return Vec::new();
     };
