@@ -23,6 +23,16 @@ impl Bound {
     pub fn is_of(&self, function: &str, mode: &str) -> bool {
         self.function == function && self.mode == mode
     }
+
+    /// What it is a bound of.
+    pub fn target(&self) -> &'static str {
+        match (&*self.function, &*self.mode) {
+            ("ingest", "csr") => "instructions of the door, CSR mode",
+            ("ingest", _) => "instructions of the door, keys mode",
+            (_, "csr") => "instructions of the worker, CSR mode",
+            (_, _) => "instructions of the worker, keys mode",
+        }
+    }
 }
 
 /// All of them.

@@ -80,11 +80,7 @@ fn counted(few: u64, many: u64) -> Counted {
 
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
 fn held(counted: Counted, bound: &Bound) -> Target {
-    Target::at_most(
-        "instructions of a certificate",
-        bound.most as f64,
-        counted.each as f64,
-    )
+    Target::at_most(bound.target(), bound.most as f64, counted.each as f64)
 }
 
 fn line(

@@ -149,7 +149,7 @@ async fn an_upload_on_condition_never_overwrites() {
 async fn the_issuer_keeps_the_contract() {
     let lab = Lab::start().await;
     let binding = sample::device("contract-thing").binding;
-    contract_issuer::issuer(&lab.issuer(), &binding).await;
+    Box::pin(contract_issuer::issuer(&lab.issuer(), &binding)).await;
     assert_eq!(lab.account().certificates(), []);
     assert_eq!(lab.account().most_active_of_a_thing(), 1);
     assert_eq!(lab.account().usage(Api::CreateCertificateFromCsr).calls, 7);
