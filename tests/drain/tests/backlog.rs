@@ -49,7 +49,20 @@ fn devices_of_both_kinds_use_it_too() {
     let figures = played(&plan);
     assert!(figures.share().unwrap() >= 0.97, "{figures}");
     // Two quotas of creates let more through at once than one: the workers' bursts meet at the activations.
-    assert!(figures.throttled_part() < 0.03, "{figures}");
+    assert!(figures.throttled_part() < 0.001, "{figures}");
+}
+
+#[test]
+fn all_workers_bursts_together_fit_into_the_accounts() {
+    for workers in [2, 3, 4, 6] {
+        let plan = Plan {
+            workers,
+            ..batch(300)
+        };
+        let figures = played(&plan);
+        assert!(figures.share().unwrap() >= 0.97, "{figures}");
+        assert!(figures.throttled_part() < 0.001, "{workers}: {figures}");
+    }
 }
 
 #[test]
