@@ -1,5 +1,7 @@
 //! The door's shell: a Lambda function behind an API Gateway HTTP API.
 
+use std::time::Duration;
+
 use cvm_aws::clients::CallLimits;
 use cvm_aws::clients::sdk_config;
 use cvm_aws::config::Env;
@@ -19,6 +21,9 @@ use cvm_ingest::tally::span_of;
 use lambda_runtime::LambdaEvent;
 use lambda_runtime::service_fn;
 use tracing::Instrument as _;
+
+/// How long opening connections ahead may take: a service that hangs must not use up Lambda's ten seconds of init.
+const WARM_UP: Duration = Duration::from_secs(2);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -46,7 +51,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         trust: config.trust,
         own: Own::fresh(&SystemRandom),
     };
-    door.warm_up().await;
+    // Whatever comes of it: the first request asks again for what is missing.
+    let _warm = tokio::time::timeout(WARM_UP, door.warm_up()).await;
     let door = &door;
     lambda_runtime::run(service_fn(
         // Taken as it is and read by us: the runtime would repeat an event that it cannot read in its log.

@@ -1,5 +1,7 @@
 //! The worker's shell: a Lambda function on the work queue.
 
+use std::time::Duration;
+
 use aws_lambda_events::event::sqs::SqsEvent;
 use cvm_aws::clients::CallLimits;
 use cvm_aws::clients::sdk_config;
@@ -24,6 +26,9 @@ use cvm_worker::tally::THROTTLES;
 use cvm_worker::tally::throttled;
 use lambda_runtime::LambdaEvent;
 use lambda_runtime::service_fn;
+
+/// How long opening a connection ahead may take: a service that hangs must not use up Lambda's ten seconds of init.
+const WARM_UP: Duration = Duration::from_secs(2);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -53,7 +58,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let sqs = aws_sdk_sqs::Client::new(&sdk);
     let delivery = SqsDelivery::new(sqs, config.queue_url, config.dead_letters_url);
     // Ahead of the first order, which needs it and the connection. What fails is asked again then.
-    let _endpoint = worker.issuer.endpoint().await;
+    let _warm = tokio::time::timeout(WARM_UP, worker.issuer.endpoint()).await;
     let (worker, delivery) = (&worker, &delivery);
     lambda_runtime::run(service_fn(
         // Taken as it is and read by us: the runtime would repeat an event that it cannot read in its log.
