@@ -117,13 +117,19 @@ impl<'a> Crew<'a> {
         })
     }
 
-    /// The calls of a life that nobody disturbs.
+    /// The calls of a life that nobody disturbs. It is the second one: the first pays for what is made once for all, the
+    /// key of the nonces, and no later life could be struck there.
     pub async fn record(&self, mode: KeyMode) -> Result<Vec<Point>, Error> {
+        self.lived("first", mode).await?;
+        self.lived("recorded", mode).await
+    }
+
+    async fn lived(&self, name: &str, mode: KeyMode) -> Result<Vec<Point>, Error> {
         let Some(lane) = self.lanes.first() else {
             return Err(Error::Usage("at least one lane is needed".to_owned()));
         };
         let life = Life {
-            serial: serial(&format!("recorded-{}", mode_name(mode)))?,
+            serial: serial(&format!("{name}-{}", mode_name(mode)))?,
             mode,
             aim: None,
             limit: LIMIT,
