@@ -5,6 +5,7 @@ use std::fmt;
 use comfy_table::CellAlignment;
 use comfy_table::Table;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
+pub(crate) use cvm_flood::report::number as grouped;
 
 use crate::effort::Effort;
 use crate::figures::Figures;
@@ -191,21 +192,6 @@ fn method_name(method: Method) -> &'static str {
         Method::Simulated => "the real worker",
         Method::Reckoned => "reckoned",
     }
-}
-
-/// Groups the digits before the point by threes.
-pub(crate) fn grouped(value: f64, decimals: usize) -> String {
-    let text = format!("{value:.decimals$}");
-    let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
-    let digits = whole.len();
-    let mut grouped = String::new();
-    for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (digits - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped + rest
 }
 
 fn percent(part: f64, decimals: usize) -> String {

@@ -140,7 +140,8 @@ fn name(plan: &Plan) -> String {
     }
 }
 
-fn number(value: f64, decimals: usize) -> String {
+/// With so many decimals, the digits before the point in groups of three.
+pub fn number(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
     let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
     let digits = whole.len();

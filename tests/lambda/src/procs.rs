@@ -91,12 +91,6 @@ pub fn cpu(id: u32) -> Duration {
     Duration::from_nanos(each.sum())
 }
 
-/// Processor time that a process has used, its ended threads included, to a hundredth of a second.
-pub fn cpu_of_all_threads(id: u32) -> Duration {
-    let ticks = stat(id).map_or(0, |(_, _, ticks)| ticks);
-    Duration::from_millis(10 * ticks)
-}
-
 fn look(names: &[&str], seen: &Mutex<Seen>) {
     let Ok(all) = fs::read_dir("/proc") else {
         return;

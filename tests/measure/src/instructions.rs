@@ -15,6 +15,8 @@ use rustix::process::Signal;
 use rustix::process::kill_process;
 
 use crate::bounds::Bound;
+use crate::bounds::Mode;
+use crate::bounds::Part;
 use crate::bounds::bounds;
 use crate::cpu::fleet;
 use crate::device::Way;
@@ -53,13 +55,13 @@ pub async fn measure(parts: &Parts) -> Result<Report, Error> {
     ];
     let mut sheet = Sheet::new("instructions (callgrind)", &head);
     let mut targets = Vec::new();
-    for (way, mode) in [(Way::ALL[0], "csr"), (Way::ALL[3], "keys")] {
+    for (way, mode) in [(Way::ALL[0], Mode::Csr), (Way::ALL[3], Mode::Keys)] {
         let few = run(parts, way, FEW).await?;
         let many = run(parts, way, MANY).await?;
-        for (place, name) in ["ingest", "worker"].into_iter().enumerate() {
+        for (place, part) in [Part::Ingest, Part::Worker].into_iter().enumerate() {
             let counted = counted(few[place], many[place]);
-            let bound = bounds()?.into_iter().find(|bound| bound.is_of(name, mode));
-            sheet.row(line(name, mode, counted, bound.as_ref()));
+            let bound = bounds()?.into_iter().find(|bound| bound.is_of(part, mode));
+            sheet.row(line(part, mode, counted, bound.as_ref()));
             targets.extend(bound.map(|bound| held(counted, &bound)));
         }
     }
@@ -83,14 +85,17 @@ fn held(counted: Counted, bound: &Bound) -> Target {
     Target::at_most(bound.target(), bound.most as f64, counted.each as f64)
 }
 
-fn line(
-    name: &'static str,
-    mode: &'static str,
-    counted: Counted,
-    bound: Option<&Bound>,
-) -> [Cell; 5] {
+fn line(part: Part, mode: Mode, counted: Counted, bound: Option<&Bound>) -> [Cell; 5] {
+    let part = match part {
+        Part::Ingest => "ingest",
+        Part::Worker => "worker",
+    };
+    let mode = match mode {
+        Mode::Csr => "csr",
+        Mode::Keys => "keys",
+    };
     [
-        name.into(),
+        part.into(),
         mode.into(),
         counted.each.into(),
         bound.map_or(Cell::None, |bound| bound.most.into()),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cvm_device::auth::Auth;
 use cvm_device::install::KeyMode;
 use cvm_lambda::Error;
 use cvm_local::functions::Functions;
@@ -59,13 +60,14 @@ impl Times {
 /// Measures all modes.
 pub async fn measure(functions: &Functions) -> Result<Report, Error> {
     let mut report = Report::default();
-    for (number, way) in Way::ALL.into_iter().enumerate() {
-        report = report.and(rounds(functions, number, way).await?);
+    for way in Way::ALL {
+        report = report.and(rounds(functions, way).await?);
     }
     Ok(report)
 }
 
-async fn rounds(functions: &Functions, number: usize, way: Way) -> Result<Report, Error> {
+/// Measures one mode.
+pub async fn rounds(functions: &Functions, way: Way) -> Result<Report, Error> {
     let rig = Rig::start(functions, Wire::Plain).await?;
     rig.vend(&[Device::new("FIRST", way)?]).await?;
     let mut all = Vec::new();
@@ -73,7 +75,7 @@ async fn rounds(functions: &Functions, number: usize, way: Way) -> Result<Report
         rig.account()?.set_latency(latency);
         let mut best: Option<Times> = None;
         for life in 0..LIVES {
-            let name = format!("ROUND-{number}-{}-{life}", latency.as_millis());
+            let name = format!("ROUND-{}-{life}", latency.as_millis());
             let times = live(&rig, &Device::new(&name, way)?).await?;
             best = Some(best.map_or(times, |best| best.least(times)));
         }
@@ -152,11 +154,11 @@ fn targets(way: Way) -> [&'static str; 2] {
 }
 
 fn title(way: Way) -> &'static str {
-    match Way::ALL.iter().position(|known| *known == way) {
-        Some(0) => "rounds, CSR mode with a proof",
-        Some(1) => "rounds, CSR mode with a token",
-        Some(2) => "rounds, keys mode with a proof",
-        Some(_) | None => "rounds, keys mode with a token",
+    match (way.mode, way.auth) {
+        (KeyMode::Csr, Auth::Proof | Auth::Nonce) => "rounds, CSR mode with a proof",
+        (KeyMode::Csr, Auth::Token) => "rounds, CSR mode with a token",
+        (KeyMode::Keys, Auth::Proof | Auth::Nonce) => "rounds, keys mode with a proof",
+        (KeyMode::Keys, Auth::Token) => "rounds, keys mode with a token",
     }
 }
 

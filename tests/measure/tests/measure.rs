@@ -11,13 +11,37 @@ use std::process::Command;
 
 use cvm_local::functions::Profile;
 use cvm_measure::calls;
+use cvm_measure::device::Way;
+use cvm_measure::latency;
 use cvm_measure::parts::Parts;
+use cvm_measure::rig::Rig;
+use cvm_measure::rig::Wire;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_takes_no_more_calls_than_promised() {
     let parts = Parts::build(Profile::Dev).await.unwrap();
     let report = Box::pin(calls::measure(&parts.functions)).await.unwrap();
     assert!(report.is_good(), "{}", report.verdict());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_takes_no_more_rounds_than_promised() {
+    let parts = Parts::build(Profile::Dev).await.unwrap();
+    let measured = Box::pin(latency::rounds(&parts.functions, Way::ALL[0])).await;
+    let report = measured.unwrap();
+    assert!(report.is_good(), "{}", report.verdict());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_are_open_before_the_first_event() {
+    let parts = Parts::build(Profile::Dev).await.unwrap();
+    let rig = Rig::start(&parts.functions, Wire::Plain).await.unwrap();
+    rig.ingest.warm().await.unwrap();
+    let asked = rig.calls().unwrap();
+    assert_eq!(asked.of(&["GetItem", "GetQueueAttributes"]), 2, "{asked:?}");
+    rig.worker.warm().await.unwrap();
+    let asked = rig.calls().unwrap();
+    assert_eq!(asked.of(&["DescribeEndpoint"]), 1, "{asked:?}");
 }
 
 #[test]
