@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::path::PathBuf;
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -15,7 +14,6 @@ use cvm_aws::item::KEY;
 use cvm_aws::item::to_item;
 use cvm_aws::queue::REASON;
 use cvm_local::functions::Profile;
-use cvm_local::host::Authority;
 use cvm_local::iot;
 use cvm_local::site::Site;
 use cvm_local::stack::Parameters;
@@ -32,6 +30,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use crate::error::Error;
+use crate::tls::Tls;
 
 /// After so many receives a fault is final for the worker.
 pub const MAX_RECEIVES: u32 = 10;
@@ -45,15 +44,6 @@ pub struct Backend {
     sdk: SdkConfig,
     names: Names,
     tls: Option<Tls>,
-}
-
-/// What functions need to know to call over TLS.
-#[derive(Clone, Debug)]
-pub(crate) struct Tls {
-    pub(crate) endpoint: String,
-    /// The file with the authority to trust.
-    pub(crate) ca: PathBuf,
-    pub(crate) ca_pem: String,
 }
 
 #[derive(Debug)]
@@ -162,18 +152,7 @@ impl Backend {
         let Side::StandIn(stand_in) = &self.side else {
             return Err(Error::Usage("only the stand-in speaks TLS".to_owned()));
         };
-        let authority = Authority::fresh(dir)?;
-        let ca = dir.join("ca.pem");
-        std::fs::write(&ca, &authority.ca_pem).map_err(|error| Error::disk(&ca, error))?;
-        let listening = stand_in.listen_over_tls(&authority.certificate, &authority.key);
-        let endpoint = listening.await;
-        let endpoint = endpoint.map_err(Error::host("the stand-in has no port with TLS"))?;
-        let ca_pem = authority.ca_pem;
-        self.tls = Some(Tls {
-            endpoint,
-            ca,
-            ca_pem,
-        });
+        self.tls = Some(Tls::before(stand_in, dir).await?);
         Ok(())
     }
 

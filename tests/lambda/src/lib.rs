@@ -13,6 +13,7 @@ mod environment;
 mod process;
 mod runtime;
 mod serve;
+mod tls;
 
 pub mod backend;
 pub mod burst;
