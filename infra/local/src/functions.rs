@@ -59,7 +59,17 @@ impl Functions {
         profile: Profile,
         progress: Progress,
     ) -> Result<Self, Error> {
-        let targets = [
+        Self::build_otherwise(workspace, profile, progress, &[]).await
+    }
+
+    /// The same with other settings: arguments of cargo's, as `--config=profile.release.lto="thin"`.
+    pub async fn build_otherwise(
+        workspace: &Workspace,
+        profile: Profile,
+        progress: Progress,
+        settings: &[String],
+    ) -> Result<Self, Error> {
+        let mut arguments = vec![
             "--package=cvm-ingest",
             "--package=cvm-worker",
             "--package=cvm-ledger",
@@ -68,7 +78,8 @@ impl Functions {
             "--bin=janitor",
             "--bin=ledger",
         ];
-        let messages = build(workspace, profile, progress, &targets).await?;
+        arguments.extend(settings.iter().map(String::as_str));
+        let messages = build(workspace, profile, progress, &arguments).await?;
         Ok(Self {
             ingest: path(&messages, "ingest")?,
             worker: path(&messages, "worker")?,
@@ -111,17 +122,17 @@ pub fn size(path: &Path) -> String {
     format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000)
 }
 
-/// What cargo says to programs while it builds these targets.
+/// What cargo says to programs while it builds with these arguments.
 async fn build(
     workspace: &Workspace,
     profile: Profile,
     progress: Progress,
-    targets: &[&str],
+    arguments: &[&str],
 ) -> Result<String, Error> {
     let mut build = Command::new(cargo());
     build
         .args(["build", "--message-format=json-render-diagnostics"])
-        .args(targets)
+        .args(arguments)
         .args((profile == Profile::Release).then_some("--release"))
         .current_dir(workspace.root())
         .stdin(Stdio::null())

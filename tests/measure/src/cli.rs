@@ -10,6 +10,7 @@ use cvm_local::functions::Profile;
 use cvm_measure::against;
 use cvm_measure::burst;
 use cvm_measure::calls;
+use cvm_measure::choices;
 use cvm_measure::cold;
 use cvm_measure::cpu;
 use cvm_measure::import;
@@ -23,6 +24,7 @@ const EXAMPLES: &str = "\
 Examples:
   cargo measure calls                       AWS calls of a certificate, step by step
   cargo measure cpu --devices 5000          processor time, beside Node.js
+  cargo measure scale --one-by-one 1000000  a million devices in virtual time, each by the real worker
   cargo measure latency --against https://vend.example.com
                                             how long a door's answers take from here
   cargo measure all --json figures.json     everything, one after the other (half an hour)
@@ -37,7 +39,7 @@ Exit codes: 0 all that is judged is as promised, 1 something is not, 2 usage, 13
 #[command(name = "cargo measure", bin_name = "cargo measure", version, after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// What is measured.
-    #[arg(value_enum)]
+    #[arg(value_enum, default_value_t = What::All)]
     what: What,
     /// Write the figures to this file.
     #[arg(long, value_name = "FILE")]
@@ -45,15 +47,18 @@ pub(crate) struct Args {
     /// Ask the door at this address instead; only `latency` can.
     #[arg(long, value_name = "URL", value_parser = address)]
     against: Option<String>,
-    /// How many devices: of `cpu` 1000, of `burst` 5000 if not given.
+    /// How many devices: of `cpu` 1000, of `burst` 5000, of each turn of `choices` 200 if not given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(10..=99_999))]
     devices: Option<u32>,
     /// How many rows `import` has.
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1_000..=10_000_000))]
     rows: u64,
-    /// How often `cold` starts each function, and `latency --against` asks.
+    /// How often `cold` and each turn of `choices` start each function, and `latency --against` asks.
     #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u16).range(1..=1000))]
     times: u16,
+    /// Up to how many devices `scale` serves one by one; more are reckoned from the quota.
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
+    one_by_one: u32,
     /// Build the functions without optimisation: sooner ready, not what production runs.
     #[arg(long)]
     dev: bool,
@@ -78,11 +83,14 @@ enum What {
     Import,
     /// Instructions of a certificate, held to their bounds (needs valgrind).
     Instructions,
-    /// All of them.
+    /// What LTO, optimisation, allocator and trust store give: builds the functions four times over (an hour).
+    Choices,
+    /// All of them but `choices`.
     All,
 }
 
 impl What {
+    /// What `all` measures.
     const EACH: [Self; 8] = [
         Self::Calls,
         Self::Latency,
@@ -128,9 +136,7 @@ pub(crate) async fn measure(args: &Args) -> Result<bool, Error> {
 
 /// One measurement after the other; each is shown as soon as it is there.
 async fn here(args: &Args) -> Result<Report, Error> {
-    if args.what == What::Scale {
-        // No function is needed for it.
-        let report = tokio::task::block_in_place(scale::measure);
+    if let Some(report) = without_functions(args).await? {
         show(&report);
         return Ok(report);
     }
@@ -147,6 +153,24 @@ async fn here(args: &Args) -> Result<Report, Error> {
     Ok(all)
 }
 
+/// What needs no functions, or has them built otherwise.
+async fn without_functions(args: &Args) -> Result<Option<Report>, Error> {
+    if args.what == What::Scale {
+        return Ok(Some(tokio::task::block_in_place(|| {
+            scale::measure(args.one_by_one)
+        })));
+    }
+    if args.what != What::Choices {
+        return Ok(None);
+    }
+    if args.dev {
+        let refused = "--dev: `choices` is about the release build";
+        return Err(Error::Usage(refused.to_owned()));
+    }
+    let measured = choices::measure(args.devices(200), args.times.into());
+    Ok(Some(Box::pin(measured).await?))
+}
+
 fn show(report: &Report) {
     for sheet in &report.sheets {
         println!("{sheet}");
@@ -161,10 +185,12 @@ async fn one(args: &Args, parts: &Parts, what: What) -> Result<Report, Error> {
         What::Cpu => Box::pin(cpu::measure(parts, args.devices(1000))).await,
         What::Cold => Box::pin(cold::measure(parts, args.times.into())).await,
         What::Instructions => Box::pin(instructions::measure(parts)).await,
-        What::Scale => Ok(tokio::task::block_in_place(scale::measure)),
+        What::Scale => Ok(tokio::task::block_in_place(|| {
+            scale::measure(args.one_by_one)
+        })),
         What::Import => Box::pin(import::measure(args.rows, args.profile())).await,
         What::Burst => Box::pin(burst::measure(functions, args.devices(5000))).await,
-        What::All => Ok(Report::default()),
+        What::Choices | What::All => Ok(Report::default()),
     }
 }
 
@@ -201,12 +227,21 @@ mod tests {
     }
 
     #[test]
-    fn all_is_each() {
+    fn all_is_each_but_the_one_that_builds_for_an_hour() {
         assert_eq!(
             parse(&["all"]).unwrap().what.parts().len(),
-            What::value_variants().len() - 1
+            What::value_variants().len() - 2
         );
         assert_eq!(parse(&["cpu"]).unwrap().what.parts(), [What::Cpu]);
+        assert_eq!(parse(&[]).unwrap().what, What::All);
+    }
+
+    #[test]
+    fn a_choice_of_the_release_build_is_none_of_the_development_build() {
+        let args = parse(&["choices", "--dev"]).unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let refusal = runtime.block_on(without_functions(&args)).unwrap_err();
+        assert!(refusal.to_string().contains("--dev"), "{refusal}");
     }
 
     #[test]

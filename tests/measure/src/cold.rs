@@ -7,6 +7,7 @@ use cvm_lambda::Error;
 use cvm_lambda::function::Function;
 use cvm_lambda::procs::cpu;
 use cvm_lambda::procs::peak;
+use cvm_local::functions::Functions;
 use serde_json::Value;
 
 use crate::cpu::fleet;
@@ -62,7 +63,7 @@ pub async fn measure(parts: &Parts, starts: usize) -> Result<Report, Error> {
     );
     let mut targets = Vec::new();
     for wire in [Wire::Plain, Wire::Tls] {
-        let (ingest, worker) = ours(parts, wire, starts).await?;
+        let (ingest, worker) = ours(&parts.functions, wire, starts).await?;
         sheet.row(line("ingest", wire, &ingest, &parts.functions.ingest));
         sheet.row(line("worker", wire, &worker, &parts.functions.worker));
         if wire == Wire::Tls {
@@ -88,8 +89,18 @@ fn shown(ingest: &[Birth], worker: &[Birth]) -> Vec<Target> {
     ]
 }
 
-async fn ours(parts: &Parts, wire: Wire, starts: usize) -> Result<(Vec<Birth>, Vec<Birth>), Error> {
-    let rig = Rig::start(&parts.functions, wire).await?;
+/// Medians of the processor time until door and worker ask for their first event, in milliseconds.
+pub async fn inits(functions: &Functions, wire: Wire, starts: usize) -> Result<[f64; 2], Error> {
+    let (ingest, worker) = ours(functions, wire, starts).await?;
+    Ok([ingest, worker].map(|births| median(&births, |birth| birth.init.cpu)))
+}
+
+async fn ours(
+    functions: &Functions,
+    wire: Wire,
+    starts: usize,
+) -> Result<(Vec<Birth>, Vec<Birth>), Error> {
+    let rig = Rig::start(functions, wire).await?;
     let (mut ingest, mut worker) = (Vec::new(), Vec::new());
     for start in 0..starts {
         let pair = fleet(&format!("COLD-{start}"), Way::ALL[0], 2)?;

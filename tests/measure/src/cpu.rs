@@ -8,6 +8,7 @@ use cvm_lambda::Error;
 use cvm_lambda::function::Function;
 use cvm_lambda::procs::cpu;
 use cvm_lambda::procs::peak;
+use cvm_local::functions::Functions;
 use serde_json::Value;
 use serde_json::json;
 
@@ -24,18 +25,21 @@ use crate::target::Target;
 
 /// Devices before anything is measured.
 const WARM_UP: usize = 30;
+/// AWS calls of a certificate in CSR mode with a proof.
+const BARE_CALLS: u32 = 20;
 
-/// The processes that do a device's work, and what they have used for so many devices.
+/// What the processes that do a device's work have used for so many devices.
 #[derive(Clone, Copy, Debug, Default)]
-struct Used {
+pub struct Used {
     devices: usize,
     /// Of the door.
     ingest: Duration,
     /// Of the worker.
     worker: Duration,
-    /// The most memory of one process, in kilobytes.
-    ingest_kb: u64,
-    worker_kb: u64,
+    /// The most memory of the door's process, in kilobytes.
+    pub ingest_kb: u64,
+    /// The same of the worker's.
+    pub worker_kb: u64,
     calls: u64,
 }
 
@@ -56,7 +60,7 @@ pub async fn measure(parts: &Parts, devices: usize) -> Result<Report, Error> {
     let mut targets = Vec::new();
     for wire in [Wire::Plain, Wire::Tls] {
         for way in [Way::ALL[0], Way::ALL[3]] {
-            let used = ours(parts, wire, way, devices).await?;
+            let used = ours(&parts.functions, wire, way, devices).await?;
             sheet.row(line(&way.name(), wire, &used));
             if wire == Wire::Plain && way == Way::ALL[0] {
                 targets = shown(&used);
@@ -68,6 +72,7 @@ pub async fn measure(parts: &Parts, devices: usize) -> Result<Report, Error> {
         "{devices} devices each, one after another, orders in batches of ten; a device submits, polls once and confirms."
     ));
     sheet.note("Node.js: one function that is asked once and answers with the certificate; it stages and claims nothing.");
+    sheet.note("Bare calls: reads of a row by the SDK's own HTTP library, without the SDK: not signed, not parsed, no time limit.");
     if !parts.has_peer() {
         sheet.note("The peer in Node.js is not there: no node, no npm, or no registry.");
     }
@@ -91,13 +96,14 @@ fn shown(used: &Used) -> Vec<Target> {
 }
 
 impl Used {
-    fn all(&self) -> Duration {
+    /// Of door and worker.
+    pub fn all(&self) -> Duration {
         self.ingest + self.worker
     }
 
     /// Milliseconds for each device.
     #[expect(clippy::cast_precision_loss, reason = "counts of devices")]
-    fn each(&self, span: Duration) -> f64 {
+    pub fn each(&self, span: Duration) -> f64 {
         millis(span) / self.devices.max(1) as f64
     }
 
@@ -135,12 +141,18 @@ fn line(who: &str, wire: Wire, used: &Used) -> [Cell; 9] {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "sizes of processes")]
-fn megabytes(kilobytes: u64) -> f64 {
+pub(crate) fn megabytes(kilobytes: u64) -> f64 {
     kilobytes as f64 / 1024.0
 }
 
-async fn ours(parts: &Parts, wire: Wire, way: Way, devices: usize) -> Result<Used, Error> {
-    let rig = Rig::start(&parts.functions, wire).await?;
+/// What our functions use for so many devices.
+pub async fn ours(
+    functions: &Functions,
+    wire: Wire,
+    way: Way,
+    devices: usize,
+) -> Result<Used, Error> {
+    let rig = Rig::start(functions, wire).await?;
     rig.vend(&fleet("WARM", way, WARM_UP)?).await?;
     let fleet = fleet("CPU", way, devices)?;
     let ids = (only(&rig.ingest)?, only(&rig.worker)?);
@@ -174,7 +186,25 @@ async fn others(parts: &Parts, wire: Wire, devices: usize, sheet: &mut Sheet) ->
         let event = Device::new("NOBODY", Way::ALL[0])?.submission();
         let used = alone(&rig, &trivial, &vec![event; devices]).await?;
         sheet.row(line("an event that nothing is done for", wire, &used));
+        trivial.kill_all().await;
     }
+    if wire == Wire::Plain {
+        bare(parts, &rig, devices, sheet).await?;
+    }
+    Ok(())
+}
+
+/// As many calls as a certificate takes, and nothing else: what no program is below.
+async fn bare(parts: &Parts, rig: &Rig, devices: usize, sheet: &mut Sheet) -> Result<(), Error> {
+    let device = Device::new("BARE", Way::ALL[0])?;
+    let Some(bare) = parts.bare(rig, &device, BARE_CALLS) else {
+        return Ok(());
+    };
+    rig.import(&device).await?;
+    let used = alone(rig, &bare, &vec![device.submission(); devices]).await?;
+    let who = format!("an event with {BARE_CALLS} bare calls");
+    sheet.row(line(&who, Wire::Plain, &used));
+    bare.kill_all().await;
     Ok(())
 }
 

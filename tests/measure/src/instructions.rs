@@ -56,10 +56,8 @@ pub async fn measure(parts: &Parts) -> Result<Report, Error> {
     let mut sheet = Sheet::new("instructions (callgrind)", &head);
     let mut targets = Vec::new();
     for (way, mode) in [(Way::ALL[0], Mode::Csr), (Way::ALL[3], Mode::Keys)] {
-        let few = run(parts, way, FEW).await?;
-        let many = run(parts, way, MANY).await?;
-        for (place, part) in [Part::Ingest, Part::Worker].into_iter().enumerate() {
-            let counted = counted(few[place], many[place]);
+        let both = each(&parts.functions, way).await?;
+        for (part, counted) in [Part::Ingest, Part::Worker].into_iter().zip(both) {
             let bound = bounds()?.into_iter().find(|bound| bound.is_of(part, mode));
             sheet.row(line(part, mode, counted, bound.as_ref()));
             targets.extend(bound.map(|bound| held(counted, &bound)));
@@ -70,6 +68,13 @@ pub async fn measure(parts: &Parts) -> Result<Report, Error> {
         sheets: vec![sheet],
         targets,
     })
+}
+
+/// What the door and the worker take.
+pub async fn each(functions: &Functions, way: Way) -> Result<[Counted; 2], Error> {
+    let few = run(functions, way, FEW).await?;
+    let many = run(functions, way, MANY).await?;
+    Ok([counted(few[0], many[0]), counted(few[1], many[1])])
 }
 
 fn counted(few: u64, many: u64) -> Counted {
@@ -104,21 +109,21 @@ fn line(part: Part, mode: Mode, counted: Counted, bound: Option<&Bound>) -> [Cel
 }
 
 /// All instructions of the door and of the worker for so many devices.
-async fn run(parts: &Parts, way: Way, devices: usize) -> Result<[u64; 2], Error> {
+async fn run(functions: &Functions, way: Way, devices: usize) -> Result<[u64; 2], Error> {
     let dir = tempfile::tempdir();
     let dir = dir.map_err(|error| Error::disk(std::env::temp_dir(), error))?;
-    let functions = Functions {
-        ingest: wrapped(&parts.functions.ingest, dir.path())?,
-        worker: wrapped(&parts.functions.worker, dir.path())?,
-        ..parts.functions.clone()
+    let counting = Functions {
+        ingest: wrapped(&functions.ingest, dir.path())?,
+        worker: wrapped(&functions.worker, dir.path())?,
+        ..functions.clone()
     };
-    let rig = Rig::start(&functions, Wire::Plain).await?;
+    let rig = Rig::start(&counting, Wire::Plain).await?;
     rig.ingest.warm().await?;
     rig.worker.warm().await?;
     rig.vend(&fleet("COUNT", way, devices)?).await?;
     Ok([
-        total(&rig.ingest, &parts.functions.ingest, dir.path()).await?,
-        total(&rig.worker, &parts.functions.worker, dir.path()).await?,
+        total(&rig.ingest, &functions.ingest, dir.path()).await?,
+        total(&rig.worker, &functions.worker, dir.path()).await?,
     ])
 }
 

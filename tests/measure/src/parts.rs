@@ -11,6 +11,7 @@ use cvm_local::functions::Profile;
 use cvm_local::functions::Progress;
 use cvm_local::workspace::Workspace;
 
+use crate::device::Device;
 use crate::peer::Peer;
 use crate::rig::Rig;
 
@@ -56,6 +57,18 @@ impl Parts {
     pub fn trivial(&self, rig: &Rig) -> Option<Function> {
         let binary = self.trivial.clone()?;
         Some(function("trivial", binary, Vec::new(), rig))
+    }
+
+    /// The same, which reads this device's row so many times for each event, without the AWS SDK.
+    pub fn bare(&self, rig: &Rig, device: &Device, calls: u32) -> Option<Function> {
+        let binary = self.trivial.clone()?;
+        let environment = [
+            ("BARE_CALLS", calls.to_string()),
+            ("BARE_ENDPOINT", rig.endpoint().to_owned()),
+            ("BARE_BODY", rig.reading(device)),
+        ];
+        let environment = environment.map(|(name, value)| (name.to_owned(), value));
+        Some(function("bare", binary, environment.to_vec(), rig))
     }
 
     /// The function of Node.js, on the rig's account.

@@ -17,6 +17,7 @@ use cvm_lambda::lane::Lane;
 use cvm_lambda::lane::LaneOptions;
 use cvm_lambda::life;
 use cvm_local::functions::Functions;
+use cvm_shared::row::KEY;
 use cvm_standin::Account;
 use cvm_standin::Options;
 use cvm_testkit::sample::Lean;
@@ -128,6 +129,13 @@ impl Rig {
             Lean::Operators.bind(&mut record);
         }
         self.backend.put(&record).await
+    }
+
+    /// What is asked of DynamoDB to read the device's row.
+    pub fn reading(&self, device: &Device) -> String {
+        let table = &self.backend.names().table;
+        let key = json!({ KEY: { "S": device.serial.as_str() } });
+        json!({ "TableName": table, "Key": key, "ConsistentRead": true }).to_string()
     }
 
     /// The device asks; the request that it has now.

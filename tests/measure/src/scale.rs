@@ -16,8 +16,6 @@ use crate::target::Target;
 
 /// Devices of a run whose size is not what is looked at.
 const DEVICES: u32 = 5_000;
-/// Up to so many devices are served one by one; more are reckoned from the quota.
-const SIMULATED: u32 = 100_000;
 
 const HEAD: [&str; 10] = [
     "",
@@ -32,9 +30,16 @@ const HEAD: [&str; 10] = [
     "bound by",
 ];
 
-/// Plays all of them.
-pub fn measure() -> Report {
-    let (fleets, plan) = (plan(SIMULATED), plan(DEVICES));
+/// Plays all of them; up to `simulated` devices are served one by one, more are reckoned from the quota.
+pub fn measure(simulated: u32) -> Report {
+    let fleets = Plan {
+        simulated_most: simulated,
+        ..Plan::default()
+    };
+    let plan = Plan {
+        devices: DEVICES,
+        ..Plan::default()
+    };
     let devices = sweep::over_devices(&fleets);
     let targets = targets(&devices.runs);
     let raised = beyond::over_quotas(&plan);
@@ -46,7 +51,7 @@ pub fn measure() -> Report {
         past.note(line);
     }
     let mut grown = shown("over devices, 4 workers, batches of 10", &devices);
-    grown.note(format!("Up to {SIMULATED} devices the real worker serves each of them in virtual time; beyond, the quota is all that is reckoned with."));
+    grown.note(format!("Up to {simulated} devices the real worker serves each of them in virtual time; beyond, the quota is all that is reckoned with."));
     Report {
         sheets: vec![
             grown,
@@ -65,14 +70,6 @@ pub fn measure() -> Report {
             past,
         ],
         targets,
-    }
-}
-
-fn plan(devices: u32) -> Plan {
-    Plan {
-        devices,
-        simulated_most: SIMULATED,
-        ..Plan::default()
     }
 }
 
@@ -143,7 +140,11 @@ fn line(name: &str, run: &Figures) -> [Cell; 10] {
 
 /// A factory's burst with its polls, in virtual time.
 pub fn burst(devices: u32) -> Sheet {
-    let run = cvm_drain::run::play(&plan(devices));
+    let plan = Plan {
+        devices,
+        ..Plan::default()
+    };
+    let run = cvm_drain::run::play(&plan);
     let polls = cvm_drain::polls::play(devices, &run, 1);
     let mut sheet = Sheet::new("the same in virtual time", &["figure", "value"]);
     let lines = [
