@@ -93,8 +93,8 @@ struct Outcome {
     functions: Functions,
     /// In megabytes, of the binaries themselves.
     sizes: [f64; 2],
-    /// Instructions of a certificate; none where the binary is the shipped one.
-    instructions: Option<[u64; 2]>,
+    /// Instructions of a certificate.
+    instructions: [u64; 2],
     used: Vec<Used>,
     /// Processor time until the first event is asked for, in milliseconds.
     inits: Vec<[f64; 2]>,
@@ -138,25 +138,23 @@ async fn begun(
     };
     let built = built(choice, workspace, &settings).await?;
     let sizes = [&built.ingest, &built.worker].map(|path| megabytes(path));
-    let (functions, counted) = match choice.change {
+    let functions = match choice.change {
         Change::Environment(name, path) => {
             // A path of ours is one from the workspace's root; the others are whole already.
             let path = workspace.root().join(path);
             if !path.exists() {
                 return Ok(None);
             }
-            (started_with(&built, name, &path, choice, dir)?, None)
+            started_with(&built, name, &path, choice, dir)?
         }
-        Change::Shipped | Change::Profile(_) | Change::AllSmall => {
-            let counted = Box::pin(instructions::each(&built, Way::ALL[0])).await?;
-            (built, Some(counted.map(|counted| counted.each)))
-        }
+        Change::Shipped | Change::Profile(_) | Change::AllSmall => built,
     };
+    let counted = Box::pin(instructions::each(&functions, Way::ALL[0])).await?;
     Ok(Some(Outcome {
         name: choice.name,
         functions,
         sizes,
-        instructions: counted,
+        instructions: counted.map(|counted| counted.each),
         used: Vec::new(),
         inits: Vec::new(),
     }))
@@ -285,10 +283,6 @@ fn sheet(outcomes: &[Outcome], absent: &[&str], devices: usize) -> Sheet {
 impl Outcome {
     fn line(&self) -> [Cell; 10] {
         let size = |place: usize| Cell::Number(self.sizes[place], 2);
-        let count = |place: usize| {
-            let counted = self.instructions.map(|counted| counted[place]);
-            counted.map_or(Cell::None, Cell::Count)
-        };
         let init = |place: usize| {
             let all = self.inits.iter().map(|init| init[place]);
             Cell::Number(middle(all.collect()), 1)
@@ -300,8 +294,8 @@ impl Outcome {
             self.name.into(),
             size(0),
             size(1),
-            count(0),
-            count(1),
+            self.instructions[0].into(),
+            self.instructions[1].into(),
             used(|used| used.each(used.all()), 2),
             init(0),
             init(1),

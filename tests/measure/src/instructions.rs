@@ -127,11 +127,11 @@ async fn run(functions: &Functions, way: Way, devices: usize) -> Result<[u64; 2]
     ])
 }
 
-/// A script that runs the binary under callgrind.
+/// A script that runs the binary, or what a script becomes in the end, under callgrind.
 fn wrapped(binary: &Path, dir: &Path) -> Result<PathBuf, Error> {
     let script = dir.join(format!("{}.sh", name(binary)));
     let text = format!(
-        "#!/bin/sh\nexec valgrind --quiet --tool=callgrind --callgrind-out-file={} {}\n",
+        "#!/bin/sh\nexec valgrind --quiet --tool=callgrind --trace-children=yes --callgrind-out-file={} {}\n",
         counts(binary, dir).display(),
         binary.display()
     );

@@ -1,6 +1,6 @@
 //! A function that answers and does nothing else: what the runtime itself costs, to compare the others with.
 //!
-//! Told to, it makes so many calls before each answer, over the same HTTP library as the AWS SDK but without the SDK: what a
+//! Told to, it makes so many calls before each answer, over the AWS SDK's HTTP library but without the SDK: what a
 //! call costs at the very least.
 
 mod bare;
