@@ -15,8 +15,11 @@ use crate::cold;
 use crate::cpu;
 use crate::cpu::Used;
 use crate::device::Way;
+use crate::figures::file_size;
+use crate::figures::megabytes;
+use crate::figures::middle;
 use crate::instructions;
-use crate::peer::executable;
+use crate::peer::script;
 use crate::rig::Wire;
 use crate::sheet::Cell;
 use crate::sheet::Sheet;
@@ -104,9 +107,10 @@ struct Outcome {
 pub async fn measure(devices: usize, starts: usize) -> Result<Report, Error> {
     let workspace = Workspace::find().await?;
     let dir = tempfile::tempdir().map_err(|error| Error::disk(std::env::temp_dir(), error))?;
+    let shipped = Functions::build(&workspace, Profile::Release, Progress::Shown).await?;
     let (mut outcomes, mut absent) = (Vec::new(), Vec::new());
     for choice in &CHOICES {
-        match begun(choice, &workspace, &dir).await? {
+        match begun(choice, &shipped, &workspace, &dir).await? {
             Some(outcome) => outcomes.push(outcome),
             None => absent.push(choice.name),
         }
@@ -128,26 +132,28 @@ pub async fn measure(devices: usize, starts: usize) -> Result<Report, Error> {
 /// Builds what is to be built; `None` where this machine lacks what the choice names.
 async fn begun(
     choice: &Choice,
+    shipped: &Functions,
     workspace: &Workspace,
     dir: &TempDir,
 ) -> Result<Option<Outcome>, Error> {
-    let settings = match choice.change {
-        Change::Shipped | Change::Environment(..) => Vec::new(),
-        Change::Profile(setting) => vec![format!("--config={setting}")],
-        Change::AllSmall => small(workspace)?,
-    };
-    let built = built(choice, workspace, &settings).await?;
-    let sizes = [&built.ingest, &built.worker].map(|path| megabytes(path));
     let functions = match choice.change {
+        Change::Shipped => shipped.clone(),
+        Change::Profile(setting) => {
+            built(choice, workspace, vec![format!("--config={setting}")]).await?
+        }
+        Change::AllSmall => built(choice, workspace, small(workspace)?).await?,
         Change::Environment(name, path) => {
             // A path of ours is one from the workspace's root; the others are whole already.
             let path = workspace.root().join(path);
             if !path.exists() {
                 return Ok(None);
             }
-            started_with(&built, name, &path, choice, dir)?
+            started_with(shipped, name, &path, choice, dir)?
         }
-        Change::Shipped | Change::Profile(_) | Change::AllSmall => built,
+    };
+    let sizes = match choice.change {
+        Change::Environment(..) => sizes(shipped),
+        Change::Shipped | Change::Profile(_) | Change::AllSmall => sizes(&functions),
     };
     let counted = Box::pin(instructions::each(&functions, Way::ALL[0])).await?;
     Ok(Some(Outcome {
@@ -160,20 +166,21 @@ async fn begun(
     }))
 }
 
-/// In a target directory of its own where the build differs, so that a second run finds it.
+/// In a target directory of its own, so that a second run finds it.
 async fn built(
     choice: &Choice,
     workspace: &Workspace,
-    settings: &[String],
+    mut arguments: Vec<String>,
 ) -> Result<Functions, Error> {
-    let mut arguments = settings.to_vec();
-    if !settings.is_empty() {
-        let kept = workspace.cache()?.join("choices").join(slug(choice.name));
-        arguments.push(format!("--target-dir={}", kept.display()));
-    }
+    let kept = workspace.cache()?.join("choices").join(slug(choice.name));
+    arguments.push(format!("--target-dir={}", kept.display()));
     let built =
         Functions::build_otherwise(workspace, Profile::Release, Progress::Shown, &arguments);
     Ok(built.await?)
+}
+
+fn sizes(functions: &Functions) -> [f64; 2] {
+    [&functions.ingest, &functions.worker].map(|path| file_size(path))
 }
 
 /// A folder's name.
@@ -233,25 +240,19 @@ fn started_with(
     choice: &Choice,
     dir: &TempDir,
 ) -> Result<Functions, Error> {
-    let script = |binary: &Path| -> Result<PathBuf, Error> {
+    let start = |binary: &Path| -> Result<PathBuf, Error> {
         let of = binary.file_name().unwrap_or_default().to_string_lossy();
-        let script = dir.path().join(format!("{of}-{}.sh", slug(choice.name)));
+        let path = dir.path().join(format!("{of}-{}.sh", slug(choice.name)));
         let (value, binary) = (value.display(), binary.display());
-        let text = format!("#!/bin/sh\nexport {name}={value}\nexec {binary}\n");
-        let written = std::fs::write(&script, text).and_then(|()| executable(&script));
-        written.map_err(|error| Error::disk(&script, error))?;
-        Ok(script)
+        let run = format!("export {name}={value}\nexec {binary}");
+        script(&path, &run).map_err(|error| Error::disk(&path, error))?;
+        Ok(path)
     };
     Ok(Functions {
-        ingest: script(&functions.ingest)?,
-        worker: script(&functions.worker)?,
+        ingest: start(&functions.ingest)?,
+        worker: start(&functions.worker)?,
         ..functions.clone()
     })
-}
-
-#[expect(clippy::cast_precision_loss, reason = "sizes")]
-fn megabytes(path: &Path) -> f64 {
-    path.metadata().map_or(0, |data| data.len()) as f64 / 1_000_000.0
 }
 
 fn sheet(outcomes: &[Outcome], absent: &[&str], devices: usize) -> Sheet {
@@ -299,15 +300,10 @@ impl Outcome {
             used(|used| used.each(used.all()), 2),
             init(0),
             init(1),
-            used(|used| cpu::megabytes(used.ingest_kb), 1),
-            used(|used| cpu::megabytes(used.worker_kb), 1),
+            used(|used| megabytes(used.ingest_kb), 1),
+            used(|used| megabytes(used.worker_kb), 1),
         ]
     }
-}
-
-fn middle(mut all: Vec<f64>) -> f64 {
-    all.sort_by(f64::total_cmp);
-    all.get(all.len() / 2).copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -13,6 +13,9 @@ use serde_json::Value;
 use crate::cpu::fleet;
 use crate::device::Device;
 use crate::device::Way;
+use crate::figures::file_size;
+use crate::figures::megabytes;
+use crate::figures::middle;
 use crate::parts::Parts;
 use crate::rig::Rig;
 use crate::rig::Wire;
@@ -187,15 +190,9 @@ async fn spent(function: &Function, id: u32, event: &Value) -> Result<Spent, Err
 
 fn line(name: &'static str, wire: Wire, births: &[Birth], binary: &Path) -> Vec<Cell> {
     let of = |what: fn(&Birth) -> Duration| Cell::Number(median(births, what), 1);
-    #[expect(clippy::cast_precision_loss, reason = "sizes")]
-    let memory = births
-        .iter()
-        .map(|birth| birth.peak_kb)
-        .max()
-        .unwrap_or_default() as f64
-        / 1024.0;
-    #[expect(clippy::cast_precision_loss, reason = "sizes")]
-    let size = binary.metadata().map_or(0, |data| data.len()) as f64 / 1_000_000.0;
+    let peaks = births.iter().map(|birth| birth.peak_kb);
+    let memory = megabytes(peaks.max().unwrap_or_default());
+    let size = file_size(binary);
     vec![
         name.into(),
         wire.name().into(),
@@ -216,25 +213,5 @@ fn line(name: &'static str, wire: Wire, births: &[Birth], binary: &Path) -> Vec<
 
 /// In milliseconds.
 fn median(births: &[Birth], what: fn(&Birth) -> Duration) -> f64 {
-    let mut all: Vec<Duration> = births.iter().map(what).collect();
-    all.sort_unstable();
-    all.get(all.len() / 2).copied().map_or(0.0, millis)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_middle_one_counts() {
-        let births = [9, 1, 5].map(|wall| Birth {
-            init: Spent {
-                wall: Duration::from_millis(wall),
-                cpu: Duration::ZERO,
-            },
-            ..Birth::default()
-        });
-        assert!((median(&births, |birth| birth.init.wall) - 5.0).abs() < 1e-9);
-        assert!(median(&[], |birth| birth.init.wall).abs() < 1e-9);
-    }
+    middle(births.iter().map(what).map(millis).collect())
 }

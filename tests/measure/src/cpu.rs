@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::device::Device;
 use crate::device::Way;
+use crate::figures::megabytes;
 use crate::parts::Parts;
 use crate::rig::Rig;
 use crate::rig::Wire;
@@ -25,8 +26,6 @@ use crate::target::Target;
 
 /// Devices before anything is measured.
 const WARM_UP: usize = 30;
-/// AWS calls of a certificate in CSR mode with a proof.
-const BARE_CALLS: u32 = 20;
 
 /// What the processes that do a device's work have used for so many devices.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,16 +56,20 @@ pub async fn measure(parts: &Parts, devices: usize) -> Result<Report, Error> {
         "worker, MB",
     ];
     let mut sheet = Sheet::new("processor time of a certificate (user and system)", &head);
-    let mut targets = Vec::new();
+    let (mut targets, mut calls) = (Vec::new(), 0);
     for wire in [Wire::Plain, Wire::Tls] {
         for way in [Way::ALL[0], Way::ALL[3]] {
             let used = ours(&parts.functions, wire, way, devices).await?;
             sheet.row(line(&way.name(), wire, &used));
             if wire == Wire::Plain && way == Way::ALL[0] {
                 targets = shown(&used);
+                calls = used.calls / devices.max(1) as u64;
             }
         }
         others(parts, wire, devices, &mut sheet).await?;
+        if wire == Wire::Plain {
+            bare(parts, devices, calls, &mut sheet).await?;
+        }
     }
     sheet.note(format!(
         "{devices} devices each, one after another, orders in batches of ten; a device submits, polls once and confirms."
@@ -140,11 +143,6 @@ fn line(who: &str, wire: Wire, used: &Used) -> [Cell; 9] {
     ]
 }
 
-#[expect(clippy::cast_precision_loss, reason = "sizes of processes")]
-pub(crate) fn megabytes(kilobytes: u64) -> f64 {
-    kilobytes as f64 / 1024.0
-}
-
 /// What our functions use for so many devices.
 pub async fn ours(
     functions: &Functions,
@@ -186,25 +184,21 @@ async fn others(parts: &Parts, wire: Wire, devices: usize, sheet: &mut Sheet) ->
         let event = Device::new("NOBODY", Way::ALL[0])?.submission();
         let used = alone(&rig, &trivial, &vec![event; devices]).await?;
         sheet.row(line("an event that nothing is done for", wire, &used));
-        trivial.kill_all().await;
-    }
-    if wire == Wire::Plain {
-        bare(parts, &rig, devices, sheet).await?;
     }
     Ok(())
 }
 
 /// As many calls as a certificate takes, and nothing else: what no program is below.
-async fn bare(parts: &Parts, rig: &Rig, devices: usize, sheet: &mut Sheet) -> Result<(), Error> {
+async fn bare(parts: &Parts, devices: usize, calls: u64, sheet: &mut Sheet) -> Result<(), Error> {
+    let rig = Rig::start(&parts.functions, Wire::Plain).await?;
     let device = Device::new("BARE", Way::ALL[0])?;
-    let Some(bare) = parts.bare(rig, &device, BARE_CALLS) else {
+    let Some(bare) = parts.bare(&rig, &device, calls) else {
         return Ok(());
     };
     rig.import(&device).await?;
-    let used = alone(rig, &bare, &vec![device.submission(); devices]).await?;
-    let who = format!("an event with {BARE_CALLS} bare calls");
+    let used = alone(&rig, &bare, &vec![device.submission(); devices]).await?;
+    let who = format!("an event with {calls} bare calls");
     sheet.row(line(&who, Wire::Plain, &used));
-    bare.kill_all().await;
     Ok(())
 }
 

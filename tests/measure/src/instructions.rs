@@ -21,7 +21,7 @@ use crate::bounds::bounds;
 use crate::cpu::fleet;
 use crate::device::Way;
 use crate::parts::Parts;
-use crate::peer::executable;
+use crate::peer::script;
 use crate::rig::Rig;
 use crate::rig::Wire;
 use crate::sheet::Cell;
@@ -129,15 +129,14 @@ async fn run(functions: &Functions, way: Way, devices: usize) -> Result<[u64; 2]
 
 /// A script that runs the binary, or what a script becomes in the end, under callgrind.
 fn wrapped(binary: &Path, dir: &Path) -> Result<PathBuf, Error> {
-    let script = dir.join(format!("{}.sh", name(binary)));
-    let text = format!(
-        "#!/bin/sh\nexec valgrind --quiet --tool=callgrind --trace-children=yes --callgrind-out-file={} {}\n",
+    let path = dir.join(format!("{}.sh", name(binary)));
+    let run = format!(
+        "exec valgrind --quiet --tool=callgrind --trace-children=yes --callgrind-out-file={} {}",
         counts(binary, dir).display(),
         binary.display()
     );
-    let written = std::fs::write(&script, text).and_then(|()| executable(&script));
-    written.map_err(|error| Error::disk(&script, error))?;
-    Ok(script)
+    script(&path, &run).map_err(|error| Error::disk(&path, error))?;
+    Ok(path)
 }
 
 fn name(binary: &Path) -> String {

@@ -60,7 +60,7 @@ impl Parts {
     }
 
     /// The same, which reads this device's row so many times for each event, without the AWS SDK.
-    pub fn bare(&self, rig: &Rig, device: &Device, calls: u32) -> Option<Function> {
+    pub fn bare(&self, rig: &Rig, device: &Device, calls: u64) -> Option<Function> {
         let binary = self.trivial.clone()?;
         let environment = [
             ("BARE_CALLS", calls.to_string()),

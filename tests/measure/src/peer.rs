@@ -70,12 +70,8 @@ async fn installed(workspace: &Workspace) -> Result<PathBuf, String> {
     }
     let node = node().await?;
     let program = kept.join("peer.sh");
-    let script = format!(
-        "#!/bin/sh\nexec {node} {}\n",
-        kept.join("vend.mjs").display()
-    );
-    std::fs::write(&program, script).map_err(told)?;
-    executable(&program).map_err(told)?;
+    let start = format!("exec {node} {}", kept.join("vend.mjs").display());
+    script(&program, &start).map_err(told)?;
     Ok(program)
 }
 
@@ -95,8 +91,9 @@ async fn node() -> Result<String, String> {
     }
 }
 
-/// Lets anybody run a script of ours.
-pub(crate) fn executable(path: &Path) -> std::io::Result<()> {
+/// Writes a shell script of these lines that anybody may run.
+pub(crate) fn script(path: &Path, lines: &str) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
+    std::fs::write(path, format!("#!/bin/sh\n{lines}\n"))?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))
 }
